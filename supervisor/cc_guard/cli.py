@@ -1,0 +1,222 @@
+"""The command line, split by hand: what follows `claude` reaches the client verbatim.
+
+Lean: this is the start-up path. Subcommands import what they need when they are called.
+"""
+
+import os
+import sys
+
+from cc_guard import __version__
+
+USAGE = """\
+usage: cc-guard [OPTIONS] claude [ARGS...]       run Claude Code; ARGS reach it verbatim
+       cc-guard [OPTIONS] -- PROGRAM [ARGS...]   another name or path of the client
+       cc-guard incidents [list | show ID] [--json]
+
+options:
+  --profile NAME   the machine profile to use (default: found by itself)
+  --observe        detect and record, act on nothing
+  --no-hold        never pause the client
+  --version, -V    print the version
+  --help, -h       print this text
+
+examples:
+  cc-guard claude                    a guarded session
+  cc-guard claude --continue         any option of the client
+  cc-guard incidents                 what went wrong so far, and how it ended
+
+While cc-guard holds the client, Ctrl-] lets it go on at once.
+"""
+
+COMMANDS = ("incidents",)
+PLANNED = ("doctor", "explain", "replay", "panel", "profiles", "restore", "demo")
+
+USAGE_ERROR = 2
+
+
+class UsageError(Exception):
+    """A wrong command line; the text is for the user."""
+
+
+def split(argv: list[str]) -> tuple[dict[str, str], str | None, list[str]]:
+    """Our own options (as settings), the first word that is not one of them, and all that follows it.
+
+    The word is `--` when a program follows, `--help`/`--version` for those, None when there is none.
+    """
+    options: dict[str, str] = {}
+    index = 0
+    while index < len(argv):
+        word = argv[index]
+        index += 1
+        if word in ("-h", "--help"):
+            return options, "--help", []
+        if word in ("-V", "--version"):
+            return options, "--version", []
+        if word == "--observe":
+            options["observe"] = "true"
+        elif word == "--no-hold":
+            options["hold.enabled"] = "false"
+        elif word == "--profile":
+            if index == len(argv):
+                raise UsageError("--profile needs a name.")
+            options["profile"] = argv[index]
+            index += 1
+        elif word.startswith("--profile="):
+            options["profile"] = word.partition("=")[2]
+        elif word.startswith("-") and word != "--":
+            raise UsageError(f"unknown option {word}. Options of the client go behind the word claude.")
+        else:
+            return options, word, argv[index:]
+    return options, None, []
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit status, or dies of the signal that the client died of."""
+    try:
+        return _dispatch(sys.argv[1:] if argv is None else argv)
+    except UsageError as error:
+        return _fail(f"{error}\ncc-guard --help shows what there is.", USAGE_ERROR)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _dispatch(argv: list[str]) -> int:
+    options, word, rest = split(argv)
+    if word == "--version":
+        print(f"cc-guard {__version__}")
+        return 0
+    if word == "--help":
+        print(USAGE, end="")
+        return 0
+    if word is None:
+        raise UsageError("nothing to run. To start a session: cc-guard claude")
+    if word == "claude":
+        return _guard("claude", rest, options)
+    if word == "--":
+        if not rest:
+            raise UsageError("a program must follow --")
+        return _guard(rest[0], rest[1:], options)
+    if word == "incidents":
+        from cc_guard.commands import incidents
+
+        return incidents.main(rest)
+    if word in PLANNED:
+        raise UsageError(f"'{word}' comes with a later release of cc-guard; this is {__version__}.")
+    raise UsageError(f"unknown command '{word}'.{_nearest(word)}")
+
+
+def _guard(name: str, args: list[str], options: dict[str, str]) -> int:
+    from cc_guard.launch import find
+
+    try:
+        program = find.find_program(name, os.environ)
+    except find.NotFound as error:
+        return _fail(str(error), 127)
+    except find.NotExecutable as error:
+        return _fail(str(error), 126)
+    environ = child_environment()
+    if "CC_GUARD" in os.environ or not (_is_terminal(0) and _is_terminal(1)):
+        return _replace(program, [name, *args], environ)
+
+    from cc_guard import settings_cache
+
+    if settings_cache.needs_check(options):
+        try:
+            settings_cache.check(options)
+        except settings_cache.SettingsError as error:
+            return _fail(str(error), USAGE_ERROR)
+    return _session(program, name, args, options, environ)
+
+
+def _session(program: str, name: str, args: list[str], options: dict[str, str], environ: dict[str, str]) -> int:
+    from cc_guard.launch.session import prepare_session
+    from cc_guard.relay import session
+
+    launch = prepare_session(program, args)
+    words = [*launch.words, *(f"option.{key}={value}" for key, value in options.items())]
+    try:
+        status = session.run(program, [name, *launch.args], environ, words)
+    except session.CannotRun as error:
+        return _cannot_run(program, error.args[0])
+    except Exception as error:
+        return _crashed(error)
+    finally:
+        launch.clean_up()
+    return session.exit_like(status)
+
+
+def _replace(program: str, argv: list[str], environ: dict[str, str]) -> int:
+    """No terminal, or already inside cc-guard: become the client, so that nothing is in its way."""
+    import signal
+
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)  # Python ignores both, and exec would keep that
+    try:
+        os.execve(program, argv, environ)
+    except OSError as error:
+        return _cannot_run(program, error.errno or 0)
+
+
+def child_environment() -> dict[str, str]:
+    """What the client gets: the user's environment and CC_GUARD=1."""
+    environ = dict(os.environ)
+    if environ.get("LC_CTYPE") in ("C.UTF-8", "C.utf8", "UTF-8"):
+        _undo_coercion(environ)
+    environ["CC_GUARD"] = "1"
+    return environ
+
+
+def _undo_coercion(environ: dict[str, str]) -> None:
+    """In the C locale Python sets LC_CTYPE itself (PEP 538). /proc shows the environment as it was at
+    exec; where there is none, nobody knows, and the variable stays."""
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            original = [e for e in file.read().split(b"\0") if e.startswith(b"LC_CTYPE=")]
+    except OSError:
+        return
+    del environ["LC_CTYPE"]
+    if original:
+        environ["LC_CTYPE"] = os.fsdecode(original[0].partition(b"=")[2])
+
+
+def _is_terminal(fd: int) -> bool:
+    try:
+        return os.isatty(fd)
+    except OSError:
+        return False
+
+
+def _cannot_run(program: str, number: int) -> int:
+    import errno
+
+    status = 127 if number == errno.ENOENT else 126
+    text = f"{program} can't be run: {os.strerror(number)}."
+    return _fail(f"{text}\nReinstall it, or name another: cc-guard -- /path/to/claude", status)
+
+
+def _crashed(error: Exception) -> int:
+    """The relay failed: one line for the user, the details in a private file."""
+    import traceback
+
+    from cc_guard import paths
+
+    where = os.path.join(paths.state_dir(), "relay.log")
+    with open(os.open(where, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        traceback.print_exception(error, file=file)
+    return _fail(
+        f"cc-guard failed ({type(error).__name__}); the session has ended. Details: {where}\n"
+        "Nothing is lost: claude --resume continues it.",
+        70,  # EX_SOFTWARE, sysexits.h
+    )
+
+
+def _nearest(word: str) -> str:
+    import difflib
+
+    found = difflib.get_close_matches(word, (*COMMANDS, "claude"), 1)
+    return f" Did you mean '{found[0]}'?" if found else ""
+
+
+def _fail(text: str, status: int) -> int:
+    sys.stderr.write(f"cc-guard: {text}\n")
+    return status

@@ -1,0 +1,1 @@
+"""From observations to symptoms. The wording of the client is data: `signatures.toml`."""

@@ -1,0 +1,51 @@
+"""What the relay tells the guard at its start: `key=value` words on its command line."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """`session` is the client's session id when we chose it. `folder` is the session's runtime folder, or
+    empty. `hooks`: whether our hooks were injected. `settings` are files that the client got by
+    `--settings`. `resumed`: the client continues an old conversation."""
+
+    link: int
+    restarts: int = 0
+    session: str | None = None
+    folder: str = ""
+    program: str = ""
+    version: str | None = None
+    hooks: bool = False
+    resumed: bool = False
+    settings: tuple[str, ...] = ()
+    options: dict[str, str] = field(default_factory=dict)
+
+
+def parse(words: list[str]) -> Arguments:
+    """Raises ValueError for words that this version does not know."""
+    values: dict[str, str] = {}
+    options: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise ValueError(f"not key=value: {word}")
+        if key.startswith("option."):
+            options[key.removeprefix("option.")] = value
+        else:
+            values[key] = value
+    link = int(values.pop("link"))
+    arguments = Arguments(
+        link=link,
+        restarts=int(values.pop("restarts", "0")),
+        session=values.pop("session", "") or None,
+        folder=values.pop("folder", ""),
+        program=values.pop("program", ""),
+        version=values.pop("version", "") or None,
+        hooks=values.pop("hooks", "") == "1",
+        resumed=values.pop("resumed", "") == "1",
+        settings=tuple(filter(None, [values.pop("settings", "")])),
+        options=options,
+    )
+    if values:
+        raise ValueError(f"unknown words: {', '.join(values)}")
+    return arguments

@@ -1,0 +1,101 @@
+"""Hooks and transcript: what the client says of itself."""
+
+import os
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from cc_guard.channels import facts, spool
+from cc_guard.channels.transcript import TranscriptTail, transcript_path
+from cc_guard.detect.signatures import Signatures
+from cc_guard.incident.record import Symptom
+
+_ANSWERED = ("Stop",)
+_FAILED = ("StopFailure",)
+_SAME_FAILURE_S = 5.0  # the hook and the transcript tell of one failure within milliseconds of each other
+
+
+class Channels:
+    """Polled by the guard. `on_symptom(symptom, source)` and `on_progress(t, source)` for what is new, with
+    `t` as the client's own time of it."""
+
+    def __init__(
+        self,
+        signatures: Signatures,
+        folder: str,
+        session: str | None,
+        resumed: bool,
+        on_symptom: Callable[[Symptom, str], None],
+        on_progress: Callable[[float, str], None],
+    ) -> None:
+        self._signatures = signatures
+        self._spool = folder
+        self._on_symptom = on_symptom
+        self._on_progress = on_progress
+        self._path = transcript_path(os.environ, os.getcwd(), session) if session else ""
+        self._tail = TranscriptTail(self._path, from_end=resumed) if self._path else None
+        self._last_failure = 0.0
+        self.retry_until = 0.0
+        """Epoch seconds until which the client waits for its next attempt, by its transcript."""
+
+    def poll(self) -> None:
+        if self._spool:
+            for event in spool.read(self._spool):
+                self._hook(event)
+        if self._tail is not None:
+            for row in self._tail.poll():
+                self._row(row)
+
+    def _hook(self, event: spool.HookEvent) -> None:
+        path = event.payload.get("transcript_path")
+        if isinstance(path, str) and path and path != self._path:
+            # Another conversation: what it already holds is history.
+            self._path = path
+            self._tail = TranscriptTail(path, from_end=event.payload.get("source") != "startup")
+        if event.event in _ANSWERED:
+            self._on_progress(event.t, "hook")
+        elif event.event in _FAILED:
+            self._failed(str(event.payload.get("last_assistant_message") or ""), "hook")
+
+    def _row(self, row: facts.Row) -> None:
+        if facts.is_sidechain(row):
+            return
+        retry = facts.retry(row)
+        if retry is not None:
+            self._retrying(retry, _time_of(row))
+        elif facts.is_api_error(row):
+            self._failed(facts.error_text(row), "transcript")
+        elif facts.is_progress(row):
+            self._on_progress(_time_of(row), "transcript")
+
+    def _retrying(self, retry: facts.Retry, t: float) -> None:
+        self.retry_until = t + retry.retry_in_s
+        symptom = Symptom(
+            t=t,
+            kind="connection",  # the row has no wording, and the screen will say more
+            phase="retrying",
+            attempt=retry.attempt,
+            max_attempts=retry.max_attempts,
+            retry_in_s=retry.retry_in_s,
+            confirmed=True,
+        )
+        self._on_symptom(symptom, "transcript")
+
+    def _failed(self, text: str, source: str) -> None:
+        now = time.time()
+        if now - self._last_failure < _SAME_FAILURE_S:
+            return
+        self._last_failure = now
+        reading = self._signatures.read(text)
+        symptom = Symptom(
+            now, reading.kind or "server_error", "failed", reading.code, reading.http_status, text=text, confirmed=True
+        )
+        self._on_symptom(symptom, source)
+
+
+def _time_of(row: facts.Row) -> float:
+    """Epoch seconds of a row; now, when it does not say."""
+    try:
+        return datetime.fromisoformat(str(row["timestamp"])).timestamp()
+    except (KeyError, ValueError):
+        return time.time()

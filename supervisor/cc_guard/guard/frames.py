@@ -1,0 +1,101 @@
+"""When the screen is a complete picture, and what is known of it.
+
+A frame ends with its synchronized update (DEC mode 2026); where the client sends none (tmux), or between
+such updates, after a short silence. A model that has missed output says nothing until the client has drawn
+its whole screen anew.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+
+from cc_guard.relay import link
+from cc_guard.screen.model import Screen
+
+QUIET_S = 0.04  # a client's writes of one frame are less than 30 ms apart (measured)
+_LONGEST_S = 0.25  # look at least this often while output never ceases
+_GAP_S = 0.03  # and at most this often
+_TAIL = 32 * 1024
+_SYNC_END = b"\x1b[?2026l"
+_FULL_REPAINT = re.compile(rb"\x1b\[[23]J|\x1b\[\?1049h|\x1b\[H(?:\x1b\[2K(?:\x1b\[1B)?){4}")
+
+
+class Frames:
+    """`on_frame(settled)` at the end of every frame; `settled` when nothing has come for QUIET_S."""
+
+    def __init__(self, on_frame: Callable[[bool], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._on_frame = on_frame
+        self._columns, self._rows = 80, 24
+        self.screen: Screen | None = None
+        self.offset = 0
+        self.stale = False
+        self.tail = b""
+        self.last_output = 0.0
+        self._last_look = 0.0
+        self._quiet: asyncio.TimerHandle | None = None
+        self._again: asyncio.TimerHandle | None = None
+        self.missing = ""
+        try:
+            self.screen = Screen(self._columns, self._rows)
+        except (ImportError, OSError) as error:
+            self.missing = f"no screen model on this platform ({error}); transcript and hooks only"
+
+    @property
+    def complete(self) -> bool:
+        """The client is between two frames."""
+        return self.screen is not None and not self.screen.synchronized and self.screen.at_rest
+
+    def resize(self, payload: bytes) -> None:
+        rows, columns, _, _ = link.WINSIZE.unpack(payload)
+        self._rows, self._columns = rows or 24, columns or 80
+        if self.screen:
+            self.screen.resize(self._columns, self._rows)
+
+    def lost(self, offset: int) -> None:
+        """Output up to `offset` was dropped."""
+        self.offset = offset
+        self.stale = True
+        self.tail = b""
+
+    def output(self, data: bytes) -> None:
+        self.offset += len(data)
+        self.last_output = now = self._loop.time()
+        self.tail = data[-_TAIL:] if len(data) >= _TAIL else (self.tail + data)[-_TAIL:]
+        if self.screen is None:
+            return
+        if self.stale:
+            repaint = _FULL_REPAINT.search(data)
+            if repaint is None:
+                return
+            self.stale = False
+            self.screen = Screen(self._columns, self._rows)
+            data = data[repaint.start() :]
+        self.screen.feed(data)
+        if (_SYNC_END in data and now - self._last_look >= _GAP_S) or now - self._last_look >= _LONGEST_S:
+            self._look(settled=False)
+        if self._quiet is None:
+            self._quiet = self._loop.call_later(QUIET_S, self._silence)
+
+    def look_again(self, delay_s: float) -> None:
+        if self._again is None:
+            self._again = self._loop.call_later(delay_s, self._second_look)
+
+    def _second_look(self) -> None:
+        self._again = None
+        self._look(settled=self._loop.time() - self.last_output >= QUIET_S)
+
+    def _silence(self) -> None:
+        """One timer serves a whole burst: it goes on until nothing has come for QUIET_S."""
+        left = self.last_output + QUIET_S - self._loop.time()
+        if left > 0.001:
+            self._quiet = self._loop.call_later(left, self._silence)
+            return
+        self._quiet = None
+        self._look(settled=True)
+
+    def _look(self, settled: bool) -> None:
+        if self.stale or not self.complete:
+            return
+        self._last_look = self._loop.time()
+        self._on_frame(settled)

@@ -1,0 +1,79 @@
+"""The incident as the machine tells it, written to the history."""
+
+import sys
+import time
+
+from cc_guard.history import History, HistoryError
+from cc_guard.incident.machine import Report
+from cc_guard.incident.record import Incident, new_id
+from cc_guard.owner import Owner
+
+
+class Journal:
+    """A history that can't be written must not stop the guard from guarding: the error goes to the guard's
+    log once, and `problem` keeps it for people."""
+
+    def __init__(self, session: str, profile: str) -> None:
+        self._session = session
+        self._profile = profile
+        self._owner = Owner.current()
+        self._incident: Incident | None = None
+        self.client_version: str | None = None
+        self.problem = ""
+        self._history: History | None = None
+        try:
+            self._history = History()
+            self._history.abandon_dead()
+        except HistoryError as error:
+            self._failed(error)
+
+    def record(self, report: Report) -> None:
+        if self._incident is None:
+            self._incident = Incident(
+                id=new_id(_wall(report.started)), session=self._session, started_at=_wall(report.started), kind=report.kind
+            )
+        incident = self._incident
+        _fill(incident, report)
+        incident.profile = self._profile
+        incident.client_version = self.client_version
+        if report.outcome != "open":
+            self._incident = None
+        if self._history is None:
+            return
+        try:
+            self._history.save(incident, self._owner)
+        except HistoryError as error:
+            self._failed(error)
+
+    def close(self) -> None:
+        if self._history is not None:
+            self._history.close()
+
+    def _failed(self, error: HistoryError) -> None:
+        if not self.problem:
+            sys.stderr.write(f"history: {error}\n")
+        self.problem = str(error)
+
+
+def _fill(incident: Incident, report: Report) -> None:
+    incident.kind = report.kind
+    incident.code = report.code
+    incident.outcome = report.outcome
+    incident.symptoms = list(report.symptoms)
+    incident.evidence = list(report.findings)
+    incident.actions = list(report.actions)
+    incident.signals = list(report.sources)
+    incident.held_s = report.held_s
+    incident.retries_spent = report.retries_spent
+    incident.cause = "unknown"
+    incident.confidence = 0.0
+    if report.ended is not None:
+        incident.ended_at = _wall(report.progressed or report.ended)
+        incident.downtime_s = (report.progressed or report.ended) - report.started
+    if report.progressed is not None and report.reachable is not None:
+        incident.recovery_s = max(0.0, report.progressed - report.reachable)
+
+
+def _wall(monotonic: float) -> float:
+    """CLOCK_MONOTONIC as epoch seconds."""
+    return time.time() - time.monotonic() + monotonic

@@ -1,0 +1,63 @@
+"""Probing the path again and again while an incident is open."""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+
+from cc_guard.incident.record import Finding
+from cc_guard.probe.path import PathResult, check_path
+from cc_guard.probe.route import InvalidRoute, Route, effective_environment, effective_route, settings_files
+
+
+class Prober:
+    """`on_result(finding, reachable)` for each probe. A probe that is still out does not hold up the next:
+    on a path that swallows packets the first new answer counts, not the end of an old wait."""
+
+    def __init__(
+        self,
+        interval_s: float,
+        timeout_s: float,
+        extra_settings: Sequence[str],
+        on_result: Callable[[Finding, bool], None],
+    ) -> None:
+        self._interval_s = interval_s
+        self._timeout_s = timeout_s
+        self._extra = extra_settings
+        self._on_result = on_result
+        self._task: asyncio.Task[None] | None = None
+        self._probes: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def stop(self) -> None:
+        for task in (self._task, *self._probes):
+            if task is not None:
+                task.cancel()
+        self._task = None
+        self._probes.clear()
+
+    async def _run(self) -> None:
+        files = settings_files(os.environ, os.getcwd(), self._extra)
+        try:
+            route = effective_route(effective_environment(os.environ, files))
+        except InvalidRoute as error:
+            # There is nothing to wait for: a pause would never end.
+            self._on_result(Finding("api.path", "na", str(error)), True)
+            return
+        while True:
+            probe = asyncio.create_task(self._probe(route))
+            self._probes.add(probe)
+            probe.add_done_callback(self._probes.discard)
+            await asyncio.sleep(self._interval_s)
+
+    async def _probe(self, route: Route) -> None:
+        result = await check_path(route, self._timeout_s)
+        self._on_result(_finding(route, result), result.ok)
+
+
+def _finding(route: Route, result: PathResult) -> Finding:
+    evidence = {"route": str(route), "stage": result.stage, "http_status": result.http_status}
+    summary = f"{route}: {result.detail}"
+    return Finding("api.path", "pass" if result.ok else "fail", summary, evidence, result.ms)

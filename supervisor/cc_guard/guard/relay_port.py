@@ -1,0 +1,71 @@
+"""The guard's end of the link: frames in, wishes out."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from cc_guard.relay import link
+
+
+class RelayPort:
+    """`on_frame(kind, payload)` for every frame, `on_close()` once when the relay is gone."""
+
+    def __init__(self, fd: int, on_frame: Callable[[int, bytes], None], on_close: Callable[[], None]) -> None:
+        self._socket = socket.socket(fileno=fd)
+        self._socket.setblocking(False)
+        self._decoder = link.Decoder()
+        self._on_frame = on_frame
+        self._on_close = on_close
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._socket, self._readable)
+        self._open = True
+
+    def hold(self, offset: int, release_key: int) -> None:
+        self._send(link.HOLD, link.OFFSET.pack(offset) + bytes([release_key]))
+
+    def renew(self) -> None:
+        self._send(link.RENEW)
+
+    def release(self) -> None:
+        self._send(link.RELEASE)
+
+    def notice(self, offset: int, now: bytes, at_release: bytes) -> None:
+        self._send(link.NOTICE, link.OFFSET.pack(offset) + len(now).to_bytes(2, "big") + now + at_release)
+
+    def modes(self, reset: bytes) -> None:
+        self._send(link.MODES, reset)
+
+    def repaint(self) -> None:
+        self._send(link.REPAINT)
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
+            self._on_close()
+
+    def _readable(self) -> None:
+        try:
+            data = self._socket.recv(256 * 1024)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            return
+        for kind, payload in self._decoder.feed(data):
+            self._on_frame(kind, payload)
+
+    def _send(self, kind: int, payload: bytes = b"") -> None:
+        """Wishes are rare and small; a relay that does not take one is gone or stopped, and its lease ends
+        whatever was wished before."""
+        if not self._open:
+            return
+        try:
+            self._socket.send(link.frame(kind, payload))
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()

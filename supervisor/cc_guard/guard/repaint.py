@@ -1,0 +1,37 @@
+"""Where the cursor must stand when a held client goes on, so that it draws over its own picture.
+
+On SIGCONT a client does not know where the cursor is. It takes it that a shell has used the terminal, as
+after `fg`, and draws from the cursor on (measured): up to 2.0 the part that changes, later everything. After
+a hold nothing has moved, and it would draw a second picture into the first. These bytes go to the terminal
+just before SIGCONT; the client's own next frame fills the place.
+"""
+
+import re
+
+_ERASE = re.compile(rb"(?:\x1b\[2K\x1b\[1A)+\x1b\[2K\x1b\[G")
+
+
+def before_continue(tail: bytes, cursor_row: int, alternate: bool) -> bytes:
+    """`tail` is the client's last output, `cursor_row` the model's (0 is where the client began, or the top
+    of the screen once it has scrolled). Empty when the client needs no help, or none is known to be right."""
+    if alternate:
+        return b""  # draws at absolute positions
+    erasures = list(_ERASE.finditer(tail))
+    if erasures:
+        return _erase_lines(_frame_height(tail, erasures))
+    up = b"\x1b[%dA" % cursor_row if cursor_row else b""
+    return up + b"\r\x1b[J"
+
+
+def _frame_height(tail: bytes, erasures: list[re.Match[bytes]]) -> int:
+    """Lines of the picture's changing part: what was drawn since the last erasure, if the erasure before
+    that shows that this is how to count; else 0."""
+    if len(erasures) < 2:
+        return 0
+    before, last = erasures[-2], erasures[-1]
+    erased = last[0].count(b"\x1b[1A")
+    return tail[last.end() :].count(b"\n") if tail[before.end() : last.start()].count(b"\n") == erased else 0
+
+
+def _erase_lines(count: int) -> bytes:
+    return b"\x1b[2K" + b"\x1b[1A\x1b[2K" * count + b"\x1b[G" if count else b""

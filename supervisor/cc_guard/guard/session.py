@@ -1,0 +1,196 @@
+"""One guarded session: observations in, the machine's effects out."""
+
+import asyncio
+import contextlib
+import time
+
+from cc_guard import settings_cache
+from cc_guard.client import version as client_version
+from cc_guard.detect.retries import RetryDetector
+from cc_guard.detect.signatures import shipped
+from cc_guard.guard.arguments import Arguments
+from cc_guard.guard.channels import Channels
+from cc_guard.guard.frames import Frames
+from cc_guard.guard.holder import Holder
+from cc_guard.guard.journal import Journal
+from cc_guard.guard.notices import key_name, title_bytes
+from cc_guard.guard.prober import Prober
+from cc_guard.guard.relay_port import RelayPort
+from cc_guard.guard.repaint import before_continue
+from cc_guard.incident import machine
+from cc_guard.incident.record import Finding, Symptom
+from cc_guard.relay import link
+
+_TICK_S = 0.1  # while an incident is open
+_IDLE_TICK_S = 0.25  # enough to see a retry row of the transcript before its wait of 1 s is over
+_LOOK_AGAIN_S = 0.12
+_ALMOST_S = 0.12  # so close to the end of its wait the client may already be at its next attempt
+_MODES_EVERY_S = 0.5
+_REPAINT_AFTER_S = 1.0
+
+_BY_USER = ("key", "interrupt", "input", "outside")
+
+
+class GuardSession:
+    """Runs until the relay is gone. Everything happens in the event loop's thread."""
+
+    def __init__(self, arguments: Arguments) -> None:
+        self._arguments = arguments
+        self._settings = settings = settings_cache.load(arguments.options)
+        hold = settings.hold.enabled and not settings.observe
+        self._state = machine.State(policy=machine.Policy(hold, settings.hold.after_attempt))
+        self._loop = asyncio.get_running_loop()
+        self._over = asyncio.Event()
+        signatures = shipped()
+        self._detector = RetryDetector(signatures)
+        self._row_changed = 0.0
+        self._row_wait: float | None = None
+        self._modes = b""
+        self._modes_at = 0.0
+        self._repaint_asked = False
+        self._frames = Frames(self._on_frame)
+        self._port = RelayPort(arguments.link, self._on_relay, self._over.set)
+        release_key = ord(settings.hold.release_key[-1].upper()) & 0x1F
+        self._release_key = release_key
+        self._holder = Holder(self._port, self._frames, release_key, self._client_waits, self._on_held)
+        self._prober = Prober(settings.probe.interval_s, settings.probe.timeout_s, arguments.settings, self._on_probe)
+        session = arguments.session or f"unnamed-{int(time.time())}"
+        self._journal = Journal(session, settings.profile if settings.profile != "auto" else "generic")
+        self._journal.client_version = arguments.version
+        resumed = arguments.resumed or arguments.restarts > 0
+        self._channels = Channels(
+            signatures, arguments.folder, arguments.session, resumed, self._on_symptom, self._on_progress
+        )
+
+    async def run(self) -> None:
+        version = self._loop.create_task(self._find_version())
+        while not self._over.is_set():
+            self._channels.poll()
+            if self._state.report is not None:
+                self._step(machine.Tick())
+            self._ask_for_repaint()
+            tick = _TICK_S if self._state.phase != "idle" else _IDLE_TICK_S
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), tick)
+        version.cancel()
+        self._channels.poll()
+        self._step(machine.Exited())
+        self._prober.stop()
+        self._journal.close()
+
+    # Observations
+
+    def _on_relay(self, kind: int, payload: bytes) -> None:
+        if kind == link.OUTPUT:
+            self._frames.output(payload)
+        elif kind == link.SIZE:
+            self._frames.resize(payload)
+        elif kind == link.STALE:
+            self._frames.lost(link.OFFSET.unpack(payload)[0])
+            self._detector.forget()
+            self._repaint_asked = False
+        elif kind == link.EVENT:
+            self._on_event(payload.decode("ascii", "replace").split())
+
+    def _on_event(self, words: list[str]) -> None:
+        match words:
+            case ["held", _]:
+                self._holder.started()
+            case ["refused"]:
+                self._holder.refused()
+            case ["released", reason]:
+                self._holder.ended()
+                self._step(machine.HoldEnded(reason, reason in _BY_USER))
+            case ["suspended"]:
+                self._step(machine.Suspended())
+            case ["resumed"]:
+                self._step(machine.Resumed())
+            case ["exit", _]:
+                self._step(machine.Exited())
+
+    def _on_frame(self, settled: bool) -> None:
+        screen = self._frames.screen
+        assert screen is not None
+        symptom = self._detector.frame(screen, time.time(), settled)
+        if symptom is not None:
+            if symptom.phase == "retrying":
+                self._row_changed, self._row_wait = self._loop.time(), symptom.retry_in_s
+            self._on_symptom(symptom, "screen")
+        if self._detector.pending:
+            self._frames.look_again(_LOOK_AGAIN_S)
+        self._holder.attempt()
+        now = self._loop.time()
+        if settled and now - self._modes_at >= _MODES_EVERY_S:
+            self._modes_at = now
+            modes = screen.mode_reset()
+            if modes != self._modes:
+                self._modes = modes
+                self._port.modes(modes)
+
+    def _on_symptom(self, symptom: Symptom, source: str) -> None:
+        self._step(machine.Seen(symptom, source))
+
+    def _on_progress(self, t: float, source: str) -> None:
+        symptom = self._state.symptom
+        if symptom is None or t >= symptom.t:  # an answer from before the trouble is told late
+            self._step(machine.Progressed(source))
+
+    def _on_probe(self, finding: Finding, reachable: bool) -> None:
+        self._step(machine.Probed(finding, reachable))
+
+    def _on_held(self) -> None:
+        self._step(machine.HoldStarted())
+        if self._state.phase == "held":
+            self._show_notice()
+
+    # Effects
+
+    def _step(self, event: machine.Event) -> None:
+        self._state, effects = machine.step(self._state, event, time.monotonic())
+        for effect in effects:
+            match effect:
+                case machine.Probe(on):
+                    (self._prober.start if on else self._prober.stop)()
+                case machine.Hold():
+                    self._holder.want()
+                case machine.Release():
+                    self._holder.cancel()
+                case machine.Record(report):
+                    self._journal.record(report)
+                case machine.Notify():
+                    pass  # the panel shows it; the title speaks for a hold
+
+    def _show_notice(self) -> None:
+        screen = self._frames.screen
+        assert screen is not None
+        at_release = before_continue(self._frames.tail, screen.cursor_row, screen.alternate)
+        now = b""
+        if self._settings.title.enabled:
+            words = f"⏸ API not reachable, Claude Code waits — {key_name(self._release_key)} lets it go on"
+            now, restore = title_bytes(words, screen.title)
+            at_release = restore + at_release
+        self._port.notice(self._frames.offset, now, at_release)
+
+    # Questions
+
+    def _client_waits(self) -> bool:
+        """Whether the client is between two attempts, by the screen or by its transcript."""
+        if time.time() < self._channels.retry_until - _ALMOST_S:
+            return True
+        if not self._detector.waiting or self._row_wait is None:
+            return False
+        return self._loop.time() - self._row_changed < max(self._row_wait - _ALMOST_S, 0.0)
+
+    def _ask_for_repaint(self) -> None:
+        """After a lost stretch of output, once, when the client is quiet; only of a Claude Code we know."""
+        quiet = self._loop.time() - self._frames.last_output > _REPAINT_AFTER_S
+        if self._frames.stale and quiet and not self._repaint_asked and self._arguments.version:
+            self._repaint_asked = True
+            self._port.repaint()
+
+    async def _find_version(self) -> None:
+        if self._arguments.version or not self._arguments.program:
+            return
+        found = await client_version.measure_version(self._arguments.program)
+        if found is not None:
+            self._journal.client_version = ".".join(map(str, found))

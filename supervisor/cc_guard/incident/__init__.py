@@ -1,0 +1,1 @@
+"""What happened: the incident, its record and its machine."""

@@ -1,0 +1,52 @@
+"""Where cc-guard keeps things. Lean: the start-up path imports this file, so `os` alone.
+
+Folders follow the XDG Base Directory Specification 0.8. Functions ending in `_dir` create their
+folder with mode 0700.
+"""
+
+import os
+
+
+def _base(variable: str, fallback: str) -> str:
+    value = os.environ.get(variable, "")
+    # The specification: "All paths must be absolute. ... relative path ... should be ignored".
+    return value if os.path.isabs(value) else os.path.join(os.path.expanduser("~"), fallback)
+
+
+def _private(path: str) -> str:
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    return path
+
+
+def config_file() -> str:
+    return os.path.join(_base("XDG_CONFIG_HOME", ".config"), "cc-guard", "config.toml")
+
+
+def config_profiles() -> str:
+    """The user's own profiles; may not exist."""
+    return os.path.join(os.path.dirname(config_file()), "profiles")
+
+
+def state_dir() -> str:
+    return _private(os.path.join(_base("XDG_STATE_HOME", ".local/state"), "cc-guard"))
+
+
+def runtime_dir() -> str:
+    """For sockets and what lives as long as a session: `$XDG_RUNTIME_DIR`, else the state folder."""
+    base = os.environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(base) and os.access(base, os.W_OK):
+        return _private(os.path.join(base, "cc-guard"))
+    return _private(os.path.join(state_dir(), "run"))
+
+
+def database() -> str:
+    return os.path.join(state_dir(), "history.db")
+
+
+def shipped(kind: str) -> str:
+    """The folder `hooks` or `profiles`, from a wheel (inside the package) or a source tree (beside it)."""
+    package = os.path.dirname(os.path.abspath(__file__))
+    inside = os.path.join(package, kind)
+    if os.path.isdir(inside):
+        return inside
+    return os.path.join(os.path.dirname(os.path.dirname(package)), kind)

@@ -1,0 +1,1 @@
+"""Looking at the path to the API: no credentials, no change to anything."""

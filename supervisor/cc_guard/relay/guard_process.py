@@ -1,0 +1,113 @@
+"""Starting the guard, and starting it again when it dies. The session never waits for it."""
+
+import os
+import socket
+import sys
+import time
+
+from cc_guard.relay.link import GuardLink
+
+_BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
+_STEADY_S = 120.0  # a guard that lived this long starts over with the first back-off
+_EXIT_WAIT_S = 0.25
+
+
+class GuardProcess:
+    """One guard at a time. `words` are its `key=value` arguments."""
+
+    def __init__(self, words: list[str]) -> None:
+        self._words = words
+        self._pid = 0
+        self._starts = 0
+        self._next_start = 0.0
+        self._started_at = 0.0
+        self._guard_end: socket.socket | None = None
+        self.link = self._new_link()
+
+    def _new_link(self) -> GuardLink:
+        ours, self._guard_end = socket.socketpair()
+        return GuardLink(ours)
+
+    @property
+    def running(self) -> bool:
+        return self._pid != 0
+
+    @property
+    def restarted(self) -> bool:
+        return self._starts > 1
+
+    def start_due_in_s(self) -> float:
+        return self._next_start - time.monotonic()
+
+    def start(self) -> None:
+        """Spawn the guard with its end of the link and /dev/null, and nothing else of ours."""
+        if self.link.closed or self._guard_end is None:
+            self.link = self._new_link()
+        end = self._guard_end
+        assert end is not None
+        self._starts += 1
+        self._started_at = time.monotonic()
+        own = [f"link={end.fileno()}", f"restarts={self._starts - 1}"]
+        argv = [sys.executable, "-P", "-m", "cc_guard.guard", *own, *self._words]
+        os.set_inheritable(end.fileno(), True)
+        actions = [
+            (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0),
+            (os.POSIX_SPAWN_DUP2, 0, 1),
+            (os.POSIX_SPAWN_DUP2, 0, 2),
+        ]
+        try:
+            self._pid = os.posix_spawn(sys.executable, argv, os.environ, file_actions=actions)
+        except OSError:
+            self._pid = 0
+            self._schedule()
+        end.close()
+        self._guard_end = None
+
+    def reap(self) -> bool:
+        """True when the guard has just been found dead; a new start is scheduled then."""
+        if not self._pid:
+            return False
+        try:
+            pid, _ = os.waitpid(self._pid, os.WNOHANG)
+        except ChildProcessError:
+            pid = self._pid
+        if not pid:
+            return False
+        self._pid = 0
+        self.link.close()
+        self._schedule()
+        return True
+
+    def hung_up(self) -> None:
+        """The guard closed its link: it is of no use, whether or not it still runs."""
+        self.link.close()
+        if self._pid:
+            try:
+                os.kill(self._pid, 9)
+            except OSError:
+                return
+
+    def finish(self) -> None:
+        """Close the link, which ends the guard, and give it a moment to write its last row."""
+        self.link.close()
+        if self._guard_end is not None:
+            self._guard_end.close()
+        end = time.monotonic() + _EXIT_WAIT_S
+        while self._pid and time.monotonic() < end:
+            if os.waitpid(self._pid, os.WNOHANG)[0]:
+                self._pid = 0
+                return
+            time.sleep(0.005)
+
+    def disown(self) -> None:
+        """Close both ends, in a process that was forked from the relay."""
+        self.link.close()
+        if self._guard_end is not None:
+            self._guard_end.close()
+
+    def _schedule(self) -> None:
+        now = time.monotonic()
+        if now - self._started_at > _STEADY_S:
+            self._starts = 1
+        wait = _BACKOFF_S[min(self._starts, len(_BACKOFF_S)) - 1]
+        self._next_start = now + wait

@@ -1,0 +1,153 @@
+"""Frames between relay and guard: one byte of type, four of length (network order), the payload.
+
+The relay never waits for the guard. When the guard falls behind, the whole copy of the output that is
+still queued is dropped, and one STALE frame tells the guard that its screen model is no longer right.
+"""
+
+import errno
+import os
+import socket
+import struct
+
+HEADER = struct.Struct("!BI")
+OFFSET = struct.Struct("!Q")
+WINSIZE = struct.Struct("!HHHH")
+TIME = struct.Struct("!d")
+
+# relay -> guard
+OUTPUT = 0x6F  # the client's bytes, as forwarded to the terminal
+STALE = 0x78  # OFFSET: output up to here was dropped
+SIZE = 0x77  # WINSIZE: rows, columns, width and height in pixels
+KEY = 0x6B  # TIME: CLOCK_MONOTONIC of a key press; never its content
+EVENT = 0x65  # ASCII words, see relay/loop.py
+
+# guard -> relay
+HOLD = 0x48  # OFFSET + one byte: stop the client if its output still ends here; the release key
+RENEW = 0x4C  # the hold's lease
+RELEASE = 0x52
+NOTICE = 0x4E  # OFFSET + u16 length of A + A + B: write A to the terminal now, B at the release
+MODES = 0x4D  # bytes that undo the terminal modes which the client has set so far
+REPAINT = 0x57  # make the client draw everything anew (a change of size and back)
+
+QUEUE_LIMIT = 256 * 1024
+FRAME_LIMIT = 1024 * 1024
+
+
+def frame(kind: int, payload: bytes = b"") -> bytes:
+    return HEADER.pack(kind, len(payload)) + payload
+
+
+class Decoder:
+    """Splits a byte stream into frames. A frame above FRAME_LIMIT is a broken peer: ValueError."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
+        buffer = self._buffer
+        buffer += data
+        frames = []
+        start = 0
+        while len(buffer) - start >= HEADER.size:
+            kind, length = HEADER.unpack_from(buffer, start)
+            if length > FRAME_LIMIT:
+                raise ValueError(f"frame of {length} bytes")
+            end = start + HEADER.size + length
+            if len(buffer) < end:
+                break
+            frames.append((kind, bytes(buffer[start + HEADER.size : end])))
+            start = end
+        del buffer[:start]
+        return frames
+
+
+class GuardLink:
+    """The relay's end of the socketpair. `closed` is set when the guard is gone."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self.sock = sock
+        self.closed = False
+        self._decoder = Decoder()
+        self._queue: list[bytes] = []  # whole frames, but for the first, which may be sent in part
+        self._first_sent = 0
+        self._queued = 0
+        self._dropped = False
+
+    @property
+    def pending(self) -> bool:
+        return bool(self._queue)
+
+    def output(self, data: bytes, offset: int) -> None:
+        """Copy `data`, which ends at `offset` of all output, to the guard, or drop the copy."""
+        if self._queued + len(data) > QUEUE_LIMIT:
+            self._drop_output()
+        if self._dropped:
+            if self._queue:
+                return
+            self._dropped = False
+            self.send(STALE, OFFSET.pack(offset))
+            return
+        self.send(OUTPUT, data)
+
+    def send(self, kind: int, payload: bytes = b"") -> None:
+        if self.closed:
+            return
+        data = frame(kind, payload)
+        self._queue.append(data)
+        self._queued += len(data)
+        self.flush()
+
+    def flush(self) -> None:
+        while self._queue and not self.closed:
+            data = self._queue[0]
+            try:
+                sent = self.sock.send(memoryview(data)[self._first_sent :])
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                self.closed = True
+                return
+            self._queued -= sent
+            self._first_sent += sent
+            if self._first_sent == len(data):
+                self._queue.pop(0)
+                self._first_sent = 0
+
+    def receive(self) -> list[tuple[int, bytes]]:
+        try:
+            data = self.sock.recv(65536)
+        except (BlockingIOError, InterruptedError):
+            return []
+        except OSError:
+            data = b""
+        if not data:
+            self.closed = True
+            return []
+        try:
+            return self._decoder.feed(data)
+        except ValueError:
+            self.closed = True
+            return []
+
+    def close(self) -> None:
+        self.closed = True
+        self.sock.close()
+
+    def _drop_output(self) -> None:
+        self._dropped = True
+        first, rest = self._queue[:1], self._queue[1:]
+        if first and not self._first_sent and first[0][0] == OUTPUT:
+            first = []
+        self._queue = first + [f for f in rest if f[0] != OUTPUT]
+        self._queued = sum(map(len, self._queue)) - self._first_sent
+
+
+def write_some(fd: int, data: bytes | bytearray | memoryview) -> int:
+    """Bytes that `fd` took now, 0 when it is full. Raises OSError when it is gone."""
+    try:
+        return os.write(fd, data)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR):
+            return 0
+        raise

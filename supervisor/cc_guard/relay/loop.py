@@ -1,0 +1,432 @@
+"""The relay's loop: terminal <-> client, first; the guard's copy and wishes, after.
+
+Events for the guard (EVENT frames, ASCII): `pid N`, `held OFFSET`, `refused`, `released REASON`,
+`suspended`, `resumed`, `exit STATUS`. Reasons: `guard` (asked for), `key`, `interrupt` (Ctrl-C or Escape),
+`input` (the buffer for typed text is full), `lease`, `outside` (somebody else sent SIGCONT), `signal`.
+"""
+
+import errno
+import os
+import select
+import signal
+import socket
+import struct
+import termios
+import time
+
+from cc_guard.relay import keys, link, shim
+from cc_guard.relay.guard_process import GuardProcess
+from cc_guard.relay.hold import Hold
+from cc_guard.relay.terminal import Terminal, get_winsize, set_winsize
+
+BUFFER_LIMIT = 256 * 1024
+READ_SIZE = 64 * 1024
+_TAIL = 4096
+_QUIET_AFTER_EXIT_S = 0.1  # processes that the client left may hold its terminal open for ever
+_DRAIN_LIMIT_S = 2.0
+_TERM_GRACE_S = 10.0  # SessionEnd hooks may run after SIGTERM; then SIGKILL
+_GUARD_DELAY_S = 0.3  # after the client's first output, else this long after its start
+_REPAINT_GAP_S = 0.05
+
+_FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP)
+_HANDLED = (*_FORWARDED, signal.SIGWINCH, signal.SIGCHLD, signal.SIGCONT)
+
+
+class Relay:
+    """Runs one session. `run()` returns the client's wait status."""
+
+    def __init__(self, terminal: Terminal, master: int, reports: socket.socket, guard: GuardProcess) -> None:
+        os.set_blocking(master, False)
+        self.terminal = terminal
+        self.master = master
+        self.reports = reports
+        self.guard = guard
+        self.hold = Hold()
+        self.client = 0
+        self.status: int | None = None
+        self.exec_errno = 0
+        self.modes = b""
+        self.tail = b""
+        self._to_client = bytearray()
+        self._to_terminal = bytearray()
+        self._offset = 0
+        self._winsize = b""
+        self._master_open = True
+        self._terminal_open = True
+        self._last_output = 0.0
+        self._started = time.monotonic()
+        self._exited_at = 0.0
+        self._kill_at = 0.0
+        self._repaint_at = 0.0
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+
+    def install_signals(self) -> None:
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        for number in _HANDLED:
+            if signal.getsignal(number) != signal.SIG_IGN or number == signal.SIGCHLD:
+                signal.signal(number, lambda *_: None)
+
+    def run(self) -> int:
+        self._resize()
+        while not self._finished():
+            self._turn()
+        assert self.status is not None
+        self.terminal.write_all(self._to_terminal, 1.0)
+        self.guard.link.send(link.EVENT, b"exit %d" % self.status)
+        return self.status
+
+    # One turn: bytes first.
+
+    def _turn(self) -> None:
+        stdin, master, output = self.terminal.stdin, self.master, self.terminal.output
+        readers: list[int] = [self._wake_read]
+        writers: list[int] = []
+        if self.status is None:
+            readers.append(self.reports.fileno())
+        if self._terminal_open and len(self._to_client) < BUFFER_LIMIT:
+            readers.append(stdin)
+        if self._master_open:
+            if len(self._to_terminal) < BUFFER_LIMIT:
+                readers.append(master)
+            if self._to_client:
+                writers.append(master)
+        if self._to_terminal:
+            writers.append(output)
+        guard = self.guard.link
+        if not guard.closed:
+            readers.append(guard.sock.fileno())
+            if guard.pending and self.guard.running:
+                writers.append(guard.sock.fileno())
+        ready, writable, _ = select.select(readers, writers, [], self._timeout())
+
+        if output in writable:
+            self._flush_terminal()
+        if master in writable:
+            self._flush_client()
+        if stdin in ready:
+            self._read_terminal()
+        if master in ready:
+            self._read_master()
+        if self._wake_read in ready:
+            self._on_signals()
+        if self.reports.fileno() in ready:
+            self._on_reports()
+        if guard is self.guard.link and not guard.closed:
+            if guard.sock.fileno() in writable:
+                guard.flush()
+            if guard.sock.fileno() in ready:
+                for kind, payload in guard.receive():
+                    self._on_command(kind, payload)
+        self._on_time()
+
+    def _timeout(self) -> float | None:
+        due = []
+        if self.hold.active:
+            due.append(self.hold.remaining_s())
+        if self._exited_at:
+            due.append(_QUIET_AFTER_EXIT_S / 4)
+        if self._kill_at:
+            due.append(self._kill_at - time.monotonic())
+        if self._repaint_at:
+            due.append(self._repaint_at - time.monotonic())
+        if not self.guard.running:
+            due.append(self._guard_due_in_s())
+        return max(0.0, min(due)) if due else None
+
+    def _read_terminal(self) -> None:
+        try:
+            data = os.read(self.terminal.stdin, READ_SIZE)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EINTR):
+                return
+            data = b""
+        if not data:
+            self._terminal_gone()
+            return
+        if self.hold.active:
+            data = self._while_held(data)
+        self._to_client += data
+        self._flush_client()
+        if data and keys.is_typing(data):
+            self.guard.link.send(link.KEY, link.TIME.pack(time.monotonic()))
+
+    def _read_master(self) -> None:
+        try:
+            data = os.read(self.master, READ_SIZE)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EINTR):
+                return
+            data = b""  # EIO: every holder of the slave is gone (Linux); macOS reads b""
+        if not data:
+            self._master_open = False
+            return
+        self._offset += len(data)
+        if self._to_terminal:
+            self._to_terminal += data
+        else:
+            try:
+                sent = link.write_some(self.terminal.output, data[: self.terminal.chunk])
+            except OSError:
+                self._terminal_gone()
+                sent = len(data)
+            if sent < len(data):
+                self._to_terminal += data[sent:]
+        self._last_output = time.monotonic()
+        self.tail = data[-_TAIL:] if len(data) >= _TAIL else (self.tail + data)[-_TAIL:]
+        self.guard.link.output(data, self._offset)
+
+    def _flush_terminal(self) -> None:
+        try:
+            del self._to_terminal[: link.write_some(self.terminal.output, self._to_terminal[: self.terminal.chunk])]
+        except OSError:
+            self._terminal_gone()
+
+    def _flush_client(self) -> None:
+        if not self._to_client or not self._master_open:
+            return
+        try:
+            del self._to_client[: link.write_some(self.master, self._to_client[:READ_SIZE])]
+        except OSError:
+            self._to_client.clear()
+
+    # The client's state.
+
+    def _on_reports(self) -> None:
+        try:
+            data = self.reports.recv(shim.REPORT.size, socket.MSG_WAITALL)
+        except OSError:
+            data = b""
+        if len(data) < shim.REPORT.size:
+            self._ended(signal.SIGHUP)  # the shim was killed, and its end hung up on the client
+            return
+        kind, value = shim.REPORT.unpack(data)
+        if kind == shim.STARTED:
+            self.client = value
+            self.guard.link.send(link.EVENT, b"pid %d" % value)
+        elif kind == shim.EXEC_FAILED:
+            self.exec_errno = value
+        elif kind == shim.STOPPED:
+            if not self.hold.caused(value):
+                self._suspend()
+        elif kind == shim.CONTINUED:
+            self.hold.continued()
+            if self.hold.active and not self._is_stopped():
+                self._release("outside")
+        elif kind == shim.EXITED:
+            self._ended(value)
+
+    def _ended(self, status: int) -> None:
+        if self.status is None:
+            self._release("exit")
+            self.status = status
+            self._exited_at = time.monotonic()
+
+    def _finished(self) -> bool:
+        if self.status is None:
+            return False
+        if not self._master_open and not self._to_terminal:
+            return True
+        now = time.monotonic()
+        if not self._terminal_open or now - self._exited_at > _DRAIN_LIMIT_S:
+            return True
+        return now - max(self._last_output, self._exited_at) > _QUIET_AFTER_EXIT_S and not self._to_terminal
+
+    def _suspend(self) -> None:
+        """The user suspended the client: hand the terminal back and stop, as the client alone would."""
+        self._release("signal")
+        while self._master_open and select.select([self.master], [], [], 0)[0]:
+            self._read_master()
+        self.terminal.write_all(self._to_terminal, 1.0)
+        self._to_terminal.clear()
+        self.guard.link.send(link.EVENT, b"suspended")
+        self.terminal.restore()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(0, signal.SIGTSTP)  # the whole job, as the terminal would; discarded where no shell can resume it
+        signal.signal(signal.SIGTSTP, lambda *_: None)
+        self.terminal.raw()
+        self._resize()
+        self._signal_client(signal.SIGCONT)
+        self.guard.link.send(link.EVENT, b"resumed")
+
+    def _on_signals(self) -> None:
+        try:
+            numbers = set(os.read(self._wake_read, 4096))
+        except BlockingIOError:
+            return
+        if signal.SIGWINCH in numbers or signal.SIGCONT in numbers:
+            self._resize()
+        if signal.SIGCHLD in numbers and self.guard.reap():
+            self._release("lease")
+        for number in _FORWARDED:
+            if number in numbers:
+                self._forward(number)
+
+    def _forward(self, number: int) -> None:
+        self._release("signal")
+        self._signal_client(number)
+        if number in (signal.SIGTERM, signal.SIGHUP) and not self._kill_at:
+            self._kill_at = time.monotonic() + _TERM_GRACE_S
+
+    def _signal_client(self, number: int) -> None:
+        if not self.client or self.status is not None:
+            return
+        groups = {self.client}
+        try:
+            groups.add(os.tcgetpgrp(self.master))
+        except OSError:
+            pass
+        for group in groups:
+            try:
+                if group > 0:
+                    os.killpg(group, number)
+            except OSError:
+                continue
+
+    def _resize(self) -> None:
+        size = get_winsize(self.terminal.stdin)
+        if size == self._winsize or not self._master_open:
+            return
+        self._winsize = size
+        try:
+            set_winsize(self.master, size)
+        except OSError:
+            return
+        self.guard.link.send(link.SIZE, link.WINSIZE.pack(*struct.unpack("HHHH", size)))
+
+    def _terminal_gone(self) -> None:
+        if self._terminal_open:
+            self._terminal_open = False
+            self._to_terminal.clear()
+            self._forward(signal.SIGHUP)
+
+    # The guard's wishes.
+
+    def _on_command(self, kind: int, payload: bytes) -> None:
+        if kind == link.HOLD and len(payload) == link.OFFSET.size + 1:
+            self._start_hold(link.OFFSET.unpack_from(payload)[0], payload[-1])
+        elif kind == link.RENEW:
+            self.hold.renew()
+        elif kind == link.RELEASE:
+            self._release("guard")
+        elif kind == link.NOTICE:
+            self._notice(payload)
+        elif kind == link.MODES:
+            self.modes = payload
+            try:
+                self.reports.send(payload + b"\0")
+            except OSError:
+                return
+        elif kind == link.REPAINT:
+            self._repaint()
+
+    def _start_hold(self, offset: int, release_key: int) -> None:
+        """Only between frames: the guard saw a complete frame that ended at `offset`, and the client has
+        written nothing since."""
+        fresh = offset == self._offset and not self._to_terminal and not self._readable(self.master)
+        free = not self.hold.active and self.status is None and self._client_in_foreground()
+        if fresh and free and self.hold.start(self.client, release_key):
+            self.guard.link.send(link.EVENT, b"held %d" % offset)
+        else:
+            self.guard.link.send(link.EVENT, b"refused")
+
+    def _release(self, reason: str) -> None:
+        if not self.hold.active:
+            return
+        if self.hold.at_release:
+            self._to_terminal += self.hold.at_release
+            self.hold.at_release = b""
+            self._flush_terminal()
+        self.hold.end()
+        self.guard.link.send(link.EVENT, b"released " + reason.encode())
+
+    def _while_held(self, data: bytes) -> bytes:
+        """Take the release key out of the input; what else is typed waits in the client's queue."""
+        found = keys.find_key(data, self.hold.release_key)
+        if found:
+            self._release("key")
+            return data[: found[0]] + data[found[1] :]
+        if keys.is_interrupt(data):
+            self._release("interrupt")
+        elif len(self._to_client) + len(data) >= BUFFER_LIMIT:
+            self._release("input")
+        return data
+
+    def _notice(self, payload: bytes) -> None:
+        """Words in the title while held. Refused when output has come since, so that they never land
+        inside an escape sequence of the client."""
+        head = link.OFFSET.size + 2
+        if len(payload) < head or not self.hold.active:
+            return
+        (offset,) = link.OFFSET.unpack_from(payload)
+        now_length = int.from_bytes(payload[link.OFFSET.size : head], "big")
+        if offset == self._offset and not self._to_terminal:
+            self._to_terminal += payload[head : head + now_length]
+            self.hold.at_release = payload[head + now_length :]
+            self._flush_terminal()
+
+    def _repaint(self) -> None:
+        rows, columns, width, height = struct.unpack("HHHH", self._winsize)
+        if columns > 2 and not self.hold.active and not self._repaint_at:
+            set_winsize(self.master, struct.pack("HHHH", rows, columns - 1, width, height))
+            self._repaint_at = time.monotonic() + _REPAINT_GAP_S
+
+    def _on_time(self) -> None:
+        now = time.monotonic()
+        if self.hold.active and (self.hold.remaining_s() <= 0 or self.guard.link.closed):
+            self._release("lease")
+        if self._kill_at and now >= self._kill_at:
+            self._kill_at = 0.0
+            self._signal_client(signal.SIGKILL)
+        if self._repaint_at and now >= self._repaint_at:
+            self._repaint_at = 0.0
+            self._winsize = b""
+            self._resize()
+        if self.guard.link.closed and self.guard.running:
+            self.guard.hung_up()
+        if not self.guard.running and self._guard_due_in_s() <= 0:
+            self._start_guard()
+
+    def _guard_due_in_s(self) -> float:
+        first = self._started + _GUARD_DELAY_S - time.monotonic()
+        if self._last_output:
+            first = 0.0
+        return max(first, self.guard.start_due_in_s())
+
+    def _start_guard(self) -> None:
+        self.guard.start()
+        if self.guard.restarted:
+            guard = self.guard.link
+            guard.send(link.EVENT, b"pid %d" % self.client)
+            guard.send(link.SIZE, link.WINSIZE.pack(*struct.unpack("HHHH", self._winsize)))
+            guard.send(link.STALE, link.OFFSET.pack(self._offset))
+
+    # Small questions.
+
+    def _client_in_foreground(self) -> bool:
+        """False while the client has lent its terminal to another job, such as an editor."""
+        try:
+            return self.client > 0 and os.tcgetpgrp(self.master) == self.client
+        except OSError:
+            return False
+
+    def _readable(self, fd: int) -> bool:
+        return bool(select.select([fd], [], [], 0)[0])
+
+    def _is_stopped(self) -> bool:
+        """Whether the held group's leader is stopped right now, where /proc can tell; else assume not."""
+        try:
+            with open(f"/proc/{self.hold.group}/stat", "rb") as file:
+                return file.read().rpartition(b")")[2].split()[0] == b"T"
+        except OSError:
+            return False
+
+
+def open_pty(size: bytes, attributes: list[int | list[bytes | int]]) -> tuple[int, int]:
+    """Master and slave with the size and line discipline of the user's terminal, set before exec."""
+    master, slave = os.openpty()
+    if size != b"\0" * 8:
+        set_winsize(slave, size)
+    termios.tcsetattr(slave, termios.TCSANOW, attributes)
+    return master, slave

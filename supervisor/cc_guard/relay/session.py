@@ -1,0 +1,112 @@
+"""One session from the first fork to the exit status."""
+
+import os
+import signal
+import socket
+import stat
+import sys
+
+from cc_guard.relay import shim
+from cc_guard.relay.guard_process import GuardProcess
+from cc_guard.relay.loop import Relay, open_pty
+from cc_guard.relay.terminal import Terminal, get_winsize
+
+
+class CannotRun(Exception):
+    """The client's program could not be executed; `args[0]` is the errno."""
+
+
+def run(program: str, argv: list[str], environ: dict[str, str], guard_words: list[str]) -> int:
+    """Run `program` under a PTY on this process's terminal. Returns its wait status.
+
+    Raises CannotRun. The terminal is as before on every way out; what cannot be done here because this
+    process was killed is done by the shim.
+    """
+    ignored = [n for n in signal.valid_signals() if _ignored_by_parent(n)]
+    inherited = _open_descriptors()
+    terminal = Terminal()
+    master, slave = open_pty(get_winsize(0), terminal.saved)
+    reports, shim_end = socket.socketpair()
+    spawn = shim.Spawn(program, argv, environ, slave, _same_terminal(1, 2), ignored)
+    guard = GuardProcess(guard_words)
+    terminal.raw()
+    try:
+        pid = os.fork()
+        if pid == 0:
+            os.close(master)
+            reports.close()
+            guard.disown()
+            shim.run(spawn, shim_end, terminal.stdin, terminal.saved, inherited)
+        os.close(slave)
+        shim_end.close()
+        for fd in inherited:
+            os.close(fd)
+        relay = Relay(terminal, master, reports, guard)
+        try:
+            relay.install_signals()
+            status = relay.run()
+        finally:
+            relay.hold.end()
+        if _abnormal(status):
+            terminal.write_all(relay.modes, 0.5)
+        terminal.drop_late_replies(relay.tail)
+    finally:
+        terminal.restore()
+    os.close(master)
+    reports.close()
+    guard.finish()
+    os.waitpid(pid, 0)
+    if relay.exec_errno:
+        raise CannotRun(relay.exec_errno)
+    return status
+
+
+def exit_like(status: int) -> int:
+    """End as the client ended: its exit code is returned; a fatal signal kills this process too."""
+    if os.WIFSIGNALED(status):
+        import resource
+
+        number = os.WTERMSIG(status)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if number != signal.SIGKILL:
+            signal.signal(number, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
+        sys.stdout.flush()
+        os.kill(os.getpid(), number)
+        return 128 + number
+    return os.waitstatus_to_exitcode(status)
+
+
+def _abnormal(status: int) -> bool:
+    return os.WIFSIGNALED(status)
+
+
+def _ignored_by_parent(number: int) -> bool:
+    # Python itself ignores these two at its start (signal module documentation), so they tell nothing.
+    if number in (signal.SIGPIPE, signal.SIGXFSZ):
+        return False
+    return signal.getsignal(number) == signal.SIG_IGN
+
+
+def _open_descriptors() -> list[int]:
+    """What the user's shell handed down besides 0, 1, 2, e.g. `--mcp-config <(…)`. The client gets them;
+    the relay, the shim and the guard let go of them, so that a pipe ends when the client ends it."""
+    found = []
+    for name in os.listdir("/dev/fd"):
+        fd = int(name)
+        if fd > 2:
+            try:
+                os.fstat(fd)
+            except OSError:
+                continue  # the listing's own descriptor
+            if os.get_inheritable(fd):
+                found.append(fd)
+    return found
+
+
+def _same_terminal(one: int, other: int) -> bool:
+    try:
+        first, second = os.fstat(one), os.fstat(other)
+    except OSError:
+        return False
+    return stat.S_ISCHR(second.st_mode) and first.st_rdev == second.st_rdev

@@ -1,0 +1,170 @@
+"""The session leader between the relay and the client.
+
+The client must not be the session leader itself: its process group would be orphaned, the kernel would
+discard its SIGTSTP, and Ctrl-Z would hang it. So the shim leads the session, the client runs in its own
+foreground process group, and the shim reports what becomes of it. When the relay dies the shim ends the
+client and puts the terminal right.
+"""
+
+import contextlib
+import errno
+import os
+import select
+import signal
+import socket
+import struct
+import termios
+import time
+
+from cc_guard.relay.terminal import Attributes
+
+REPORT = struct.Struct("!Bi")
+STARTED = 0x50  # the client's process id
+EXEC_FAILED = 0x45  # errno
+STOPPED = 0x53  # the signal
+CONTINUED = 0x43
+EXITED = 0x58  # wait status
+
+_HANGUP_GRACE_S = 2.0  # the client needs 0.11 s to end after SIGHUP (measured)
+_LEADER_IGNORES = (signal.SIGTTOU, signal.SIGTTIN, signal.SIGTSTP, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP,
+                   signal.SIGTERM, signal.SIGWINCH)  # fmt: skip
+
+
+class Spawn:
+    """What the shim needs to start the client."""
+
+    def __init__(
+        self,
+        program: str,
+        argv: list[str],
+        environ: dict[str, str],
+        slave: int,
+        stderr_too: bool,
+        ignored: list[signal.Signals],
+    ) -> None:
+        self.program = program
+        self.argv = argv
+        self.environ = environ
+        self.slave = slave
+        self.stderr_too = stderr_too
+        self.ignored = ignored
+
+
+def run(spawn: Spawn, reports: socket.socket, outer: int, saved: Attributes, inherited: list[int]) -> None:
+    """Body of the shim process; never returns. `outer` is the user's terminal, `saved` its attributes;
+    `inherited` are descriptors meant for the client alone."""
+    status = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        for number in _LEADER_IGNORES:
+            signal.signal(number, signal.SIG_IGN)
+        os.setsid()
+        _acquire_terminal(spawn.slave)
+        child = os.fork()
+        if child == 0:
+            _exec_client(spawn, reports)
+        with contextlib.suppress(OSError):
+            os.setpgid(child, child)
+        for fd in (spawn.slave, *inherited):
+            os.close(fd)
+        reports.sendall(REPORT.pack(STARTED, child))
+        status = _watch(child, reports, outer, saved)
+    finally:
+        os._exit(status)
+
+
+def _acquire_terminal(slave: int) -> None:
+    import fcntl
+
+    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+
+
+def _exec_client(spawn: Spawn, reports: socket.socket) -> None:
+    try:
+        os.setpgid(0, 0)
+        os.tcsetpgrp(spawn.slave, os.getpid())
+        for number in (*_LEADER_IGNORES, signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
+        for number in spawn.ignored:
+            signal.signal(number, signal.SIG_IGN)
+        os.dup2(spawn.slave, 0)
+        os.dup2(spawn.slave, 1)
+        if spawn.stderr_too:
+            os.dup2(spawn.slave, 2)
+        os.execve(spawn.program, spawn.argv, spawn.environ)
+    except OSError as error:
+        reports.sendall(REPORT.pack(EXEC_FAILED, error.errno or errno.ENOEXEC))
+    finally:
+        os._exit(127)
+
+
+def _watch(child: int, reports: socket.socket, outer: int, saved: Attributes) -> int:
+    """Report every change of the client's state until it has ended or the relay is gone."""
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_read, False)
+    os.set_blocking(wake_write, False)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    resets = b""
+    while True:
+        if _report_changes(child, reports):
+            _leave_foreground()
+            return 0
+        ready, _, _ = select.select([wake_read, reports], [], [])
+        if wake_read in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(wake_read, 512)
+        if reports in ready:
+            data = reports.recv(65536)
+            if not data:
+                break
+            resets = data.removesuffix(b"\0").rpartition(b"\0")[2]
+    _end_client(child)
+    with contextlib.suppress(OSError, termios.error):
+        if resets:
+            os.write(outer, resets)
+        termios.tcsetattr(outer, termios.TCSANOW, saved)
+    return 1
+
+
+def _report_changes(child: int, reports: socket.socket) -> bool:
+    """True when the client has ended."""
+    while True:
+        pid, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
+        if pid == 0:
+            return False
+        if os.WIFSTOPPED(status):
+            report = REPORT.pack(STOPPED, os.WSTOPSIG(status))
+        elif os.WIFCONTINUED(status):
+            report = REPORT.pack(CONTINUED, 0)
+        else:
+            report = REPORT.pack(EXITED, status)
+        with contextlib.suppress(OSError):
+            reports.sendall(report)
+        if os.WIFEXITED(status) or os.WIFSIGNALED(status):
+            return True
+
+
+def _leave_foreground() -> None:
+    """Take the foreground from what the client left running: at a session leader's end the kernel sends
+    SIGHUP to the foreground group, and without cc-guard nobody would have hung up on those processes."""
+    with contextlib.suppress(OSError):
+        fd = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+        os.tcsetpgrp(fd, os.getpgrp())
+        os.close(fd)
+
+
+def _end_client(child: int) -> None:
+    for number in (signal.SIGHUP, signal.SIGCONT):
+        with contextlib.suppress(OSError):
+            os.killpg(child, number)
+    end = time.monotonic() + _HANGUP_GRACE_S
+    while time.monotonic() < end:
+        try:
+            if os.waitpid(child, os.WNOHANG)[0]:
+                return
+        except ChildProcessError:
+            return
+        time.sleep(0.02)
+    with contextlib.suppress(OSError):
+        os.killpg(child, signal.SIGKILL)

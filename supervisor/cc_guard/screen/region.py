@@ -1,0 +1,99 @@
+"""The live region: the rows between the last conversation block and the input box.
+
+Claude Code wraps its lines by itself and draws blocks: a glyph opens one, deeper-indented rows continue it.
+Only what stands directly above the input box is happening now; everything above that is history, even if
+it says the same words.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+_RULE = re.compile(r"^\s*[╭┌]?[─━]{8,}.*$")
+_PROMPT = re.compile(r"^[│┃]?\s?[>❯!](?:\s|$)")
+# Spinner frames of all eras, as measured; `●` and `⏺` open conversation blocks and are not among them.
+SPINNER = "·✢✳✶✻✽∗*⋆+"
+_SPINNER_ROW = re.compile(rf"^[{re.escape(SPINNER)}] \S")
+_OPENERS = ("●", "⏺", ">", "❯")  # of conversation blocks
+_SEARCH_ROWS = 24
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of one thing on the screen. `row` and `column` are where its words begin."""
+
+    row: int
+    column: int
+    text: str
+
+
+@dataclass(frozen=True)
+class LiveRegion:
+    """`spinner` is the row that shows the client at work; `notices` are the `⎿` blocks directly above it,
+    the lowest last."""
+
+    spinner: Block
+    notices: tuple[Block, ...]
+
+
+def live_region(rows: list[str]) -> LiveRegion | None:
+    """None when there is no input box, or no spinner above it: the client is not at work."""
+    box = _input_box(rows)
+    if box is None:
+        return None
+    at = _spinner_row(rows, box)
+    if at is None:
+        return None
+    return LiveRegion(_spinner_block(rows, at, box), tuple(_notices(rows, at)))
+
+
+def _input_box(rows: list[str]) -> int | None:
+    """The row of the input box's upper edge: the lowest rule that has a prompt under it."""
+    for row in range(len(rows) - 2, -1, -1):
+        if _RULE.match(rows[row]) and _PROMPT.match(rows[row + 1]):
+            return row
+    return None
+
+
+def _spinner_row(rows: list[str], box: int) -> int | None:
+    for row in range(box - 1, max(-1, box - 1 - _SEARCH_ROWS), -1):
+        text = rows[row]
+        if _SPINNER_ROW.match(text):
+            return row
+        if text and not text[0].isspace():
+            return None  # a conversation block begins between here and the box
+    return None
+
+
+def _spinner_block(rows: list[str], at: int, box: int) -> Block:
+    words = [rows[at][2:].strip()]
+    for text in rows[at + 1 : box]:
+        stripped = text.strip()
+        if not stripped or stripped[0] in "⎿└☐☒✔✓◻◼□■":
+            break  # tips and to-do items hang below the spinner
+        words.append(stripped)
+    return Block(at, 2, " ".join(words))
+
+
+def _notices(rows: list[str], spinner: int) -> list[Block]:
+    """`⎿` blocks between the spinner and the conversation block above.
+
+    A row that opens nothing continues the notice above it, whatever its indent: narrow terminals show
+    notices wrapped at column 0 (1.x) and with a blank row inside (2.0).
+    """
+    end = spinner - 1
+    start = end
+    while start > max(-1, end - _SEARCH_ROWS) and rows[start][:1] not in _OPENERS:
+        if not rows[start].strip() and not rows[start - 1].strip() and start < end:
+            break
+        start -= 1
+    found: list[Block] = []
+    for row in range(start + 1, end + 1):
+        words = rows[row].strip()
+        if words.startswith("⎿"):
+            words = words[1:].strip()
+            column = rows[row].index("⎿") + 1
+            column += len(rows[row]) - column - len(rows[row][column:].lstrip())
+            found.append(Block(row, column, words))
+        elif found:
+            found[-1] = replace(found[-1], text=f"{found[-1].text} {words}".strip())
+    return found

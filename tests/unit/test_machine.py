@@ -1,0 +1,286 @@
+"""The incident machine: its story in plain tests, its invariants for every order of events."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from cc_guard.incident import machine as m
+from cc_guard.incident.record import Finding, Kind, Symptom
+
+WALL = 1_800_000_000.0
+
+
+class Run:
+    """A machine with a clock, and the effects of every step."""
+
+    def __init__(self, policy: m.Policy | None = None) -> None:
+        self.state = m.State(policy=policy or m.Policy())
+        self.now = 1000.0
+        self.effects: list[m.Effect] = []
+        self.reports: list[m.Report] = []
+
+    def do(self, event: m.Event, after: float = 0.0) -> list[m.Effect]:
+        self.now += after
+        self.state, effects = m.step(self.state, event, self.now)
+        self.effects += effects
+        self.reports += [e.report for e in effects if isinstance(e, m.Record)]
+        return effects
+
+    def retrying(self, attempt: int, kind: Kind = "connection", after: float = 0.0) -> list[m.Effect]:
+        symptom = Symptom(WALL + self.now, kind, "retrying", None, None, attempt, 10, 1.0, "row")
+        return self.do(m.Seen(symptom, "screen"), after)
+
+    def cleared(self, after: float = 0.0) -> list[m.Effect]:
+        return self.do(m.Seen(Symptom(WALL + self.now, "connection", "cleared"), "screen"), after)
+
+    def failed(self, after: float = 0.0) -> list[m.Effect]:
+        return self.do(m.Seen(Symptom(WALL + self.now, "connection", "failed", confirmed=True), "transcript"), after)
+
+    def probe(self, ok: bool, after: float = 0.0) -> list[m.Effect]:
+        return self.do(m.Probed(Finding("api.path", "pass" if ok else "fail", "…"), ok), after)
+
+    def tick(self, after: float) -> list[m.Effect]:
+        return self.do(m.Tick(), after)
+
+    @property
+    def last(self) -> m.Report:
+        return self.reports[-1]
+
+
+def test_one_outage_from_the_first_row_to_the_answer() -> None:
+    run = Run()
+    assert m.Probe(True) in run.retrying(1)
+    run.probe(False, after=0.01)
+    assert run.state.phase == "watching", "one retry is not an outage"
+    assert m.Hold() in run.retrying(2, after=0.6)
+    run.do(m.HoldStarted(), after=0.05)
+    for _ in range(60):
+        assert run.probe(False, after=0.5) == []
+    assert m.Release() in run.probe(True, after=0.5)
+    run.do(m.HoldEnded("guard", by_user=False), after=0.01)
+    run.cleared(after=0.3)
+    assert m.Probe(False) in run.do(m.Progressed("transcript"), after=0.1)
+    report = run.last
+    assert report.outcome == "recovered"
+    assert report.retries_spent == 2
+    assert 30 < report.held_s < 31
+    assert report.progressed is not None
+    assert report.reachable is not None
+    assert round(report.progressed - report.reachable, 2) == 0.31
+    assert [a.remedy for a in report.actions] == ["hold.wait"]
+    assert run.state == m.State()
+
+
+def test_a_path_that_swallows_packets_is_bad_before_its_probe_times_out() -> None:
+    run = Run()
+    run.retrying(1)
+    assert m.Hold() in run.retrying(2, after=m.SILENT_PATH_S + 0.1)
+
+
+def test_no_hold_while_the_path_answers() -> None:
+    run = Run()
+    run.retrying(1)
+    run.probe(True, after=0.1)
+    effects = [e for attempt in range(2, 10) for e in (*run.retrying(attempt, after=1), *run.probe(True))]
+    assert m.Hold() not in effects
+    assert sum(isinstance(e, m.Notify) for e in effects) == 1, "said once"
+
+
+def test_no_hold_for_what_the_api_itself_answered() -> None:
+    for kind in ("auth", "rate_limit", "usage_limit", "overloaded", "bad_request", "too_large"):
+        run = Run()
+        run.retrying(1, kind)
+        run.probe(False)
+        assert m.Hold() not in run.retrying(5, kind, after=1)
+
+
+def test_policy_decides_from_which_attempt_and_whether_at_all() -> None:
+    late = Run(m.Policy(hold_from=4))
+    late.retrying(1)
+    late.probe(False)
+    assert m.Hold() not in late.retrying(3)
+    assert m.Hold() in late.retrying(4)
+    never = Run(m.Policy(hold=False))
+    never.retrying(1)
+    never.probe(False)
+    assert m.Hold() not in never.retrying(9)
+
+
+def test_the_release_key_ends_the_incident_and_nothing_more_is_done_in_this_episode() -> None:
+    run = Run()
+    run.retrying(2)
+    run.probe(False)
+    run.do(m.HoldStarted())
+    run.do(m.HoldEnded("key", by_user=True), after=3)
+    assert run.last.outcome == "released"
+    assert run.retrying(3) == []
+    assert run.probe(False) == []
+    run.cleared()
+    assert m.Probe(True) in run.retrying(1, after=60), "the next episode is a new one"
+
+
+def test_given_up_is_failed_and_lets_go() -> None:
+    run = Run()
+    run.retrying(1)
+    run.failed(after=1)
+    assert run.last.outcome == "failed"
+    alone = Run()
+    alone.failed()
+    assert alone.last.outcome == "failed", "a failure without a retry phase is an incident too"
+
+
+def test_a_cleared_row_is_progress_only_when_no_failure_follows() -> None:
+    run = Run()
+    run.retrying(1)
+    run.cleared(after=1)
+    cleared_at = run.now
+    run.tick(after=m.SETTLE_S + 0.1)
+    assert run.last.outcome == "recovered"
+    assert run.last.progressed == cleared_at
+    other = Run()
+    other.retrying(1)
+    other.cleared(after=1)
+    other.failed(after=0.5)
+    assert other.last.outcome == "failed"
+
+
+def test_a_second_failure_after_the_hold_holds_again_in_the_same_incident() -> None:
+    run = Run()
+    run.retrying(2)
+    run.probe(False)
+    run.do(m.HoldStarted())
+    run.probe(True, after=5)
+    run.do(m.HoldEnded("guard", by_user=False))
+    run.probe(False, after=0.5)
+    assert m.Hold() in [*run.effects[-1:], *run.retrying(3, after=0.5)]
+    assert len({report.started for report in run.reports}) == 1
+
+
+def test_what_is_kept_of_a_long_incident_is_bounded() -> None:
+    run = Run(m.Policy(hold=False))
+    for attempt in range(1, 500):
+        run.retrying(attempt)
+    assert len(run.last.symptoms) == m.SYMPTOMS_KEPT
+    assert run.last.retries_spent == 499
+
+
+kinds = st.sampled_from(["connection", "timeout", "server_error", "overloaded", "auth"])
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """A relay that obeys, late or never, and a world that does as it likes."""
+
+    @initialize(hold=st.booleans(), hold_from=st.integers(1, 4))
+    def start(self, hold: bool, hold_from: int) -> None:
+        self.run = Run(m.Policy(hold, hold_from))
+        self.stopped = False
+        self.asked = False
+
+    def send(self, event: m.Event, after: float = 0.1) -> None:
+        before = self.run.state
+        for effect in self.run.do(event, after):
+            if isinstance(effect, m.Hold):
+                symptom = self.run.state.symptom
+                assert self.run.state.policy.hold
+                assert not self.run.state.suspended
+                assert symptom is not None
+                assert symptom.phase == "retrying"
+                assert (symptom.attempt or 0) >= self.run.state.policy.hold_from
+                assert symptom.kind in m.HELD_KINDS
+                assert not self.asked or self.stopped or before.phase not in ("holding", "held")
+                self.asked = True
+            elif isinstance(effect, m.Release):
+                self.asked = False
+                if self.stopped:
+                    self.stopped = False
+                    self.send(m.HoldEnded("guard", by_user=False), 0.0)
+
+    @rule(attempt=st.integers(1, 10), kind=kinds)
+    def row(self, attempt: int, kind: Kind) -> None:
+        self.send(m.Seen(Symptom(WALL, kind, "retrying", None, None, attempt, 10, 1.0), "screen"))
+
+    @rule(phase=st.sampled_from(["waiting", "failed", "cleared"]))
+    def other_symptom(self, phase: str) -> None:
+        self.send(m.Seen(Symptom(WALL, "connection", phase), "transcript"))  # type: ignore[arg-type]
+
+    @rule(ok=st.booleans())
+    def probed(self, ok: bool) -> None:
+        self.send(m.Probed(Finding("api.path", "pass" if ok else "fail", ""), ok))
+
+    @rule()
+    def relay_stops_the_client(self) -> None:
+        if self.asked and not self.stopped:
+            self.stopped = True
+            self.send(m.HoldStarted())
+
+    @rule()
+    def late_word_of_a_hold(self) -> None:
+        if not self.asked:
+            self.stopped = True
+            self.send(m.HoldStarted())
+            assert not self.stopped, "a hold that nobody wants any more is let go at once"
+
+    @rule(why=st.sampled_from(["key", "interrupt", "input", "outside", "lease", "signal"]))
+    def relay_lets_go(self, why: str) -> None:
+        if self.stopped:
+            self.stopped = self.asked = False
+            self.send(m.HoldEnded(why, why in ("key", "interrupt", "input", "outside")))
+
+    @rule(seconds=st.floats(0.01, 30))
+    def time_passes(self, seconds: float) -> None:
+        self.send(m.Tick(), seconds)
+
+    @rule(source=st.sampled_from(["hook", "transcript"]))
+    def progress(self, source: str) -> None:
+        self.send(m.Progressed(source))
+
+    @rule(event=st.sampled_from([m.Suspended(), m.Resumed(), m.Exited()]))
+    def session(self, event: m.Event) -> None:
+        self.send(event)
+
+    @invariant()
+    def nothing_is_held_without_an_open_incident(self) -> None:
+        if not hasattr(self, "run"):
+            return
+        state = self.run.state
+        if state.report is None:
+            assert state.phase in ("idle", "muted")
+            assert not self.asked
+            assert not self.stopped
+        if self.stopped:
+            assert state.phase in ("holding", "held")
+
+    @invariant()
+    def every_incident_ends_once(self) -> None:
+        if not hasattr(self, "run"):
+            return
+        ends = [report.started for report in self.run.reports if report.outcome != "open"]
+        assert len(ends) == len(set(ends))
+
+    @invariant()
+    def probing_goes_with_an_open_incident(self) -> None:
+        if not hasattr(self, "run"):
+            return
+        probing = [effect.on for effect in self.run.effects if isinstance(effect, m.Probe)]
+        assert (probing[-1] if probing else False) == (self.run.state.report is not None)
+
+
+AnyOrder.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestAnyOrder = AnyOrder.TestCase
+
+
+@given(st.lists(st.sampled_from(["row", "bad", "good", "held", "tick"]), max_size=30))
+def test_held_time_never_exceeds_the_incident(order: list[str]) -> None:
+    run = Run()
+    acts = {
+        "row": lambda: run.retrying(3, after=0.5),
+        "bad": lambda: run.probe(False, after=0.5),
+        "good": lambda: run.probe(True, after=0.5),
+        "held": lambda: run.do(m.HoldStarted(), after=0.5),
+        "tick": lambda: run.tick(after=0.5),
+    }
+    for act in order:
+        acts[act]()
+    run.do(m.Exited())
+    for report in run.reports:
+        assert report.held_s <= (report.ended or run.now) - report.started + 1e-6
