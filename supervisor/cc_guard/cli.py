@@ -56,13 +56,14 @@ def split(argv: list[str]) -> tuple[dict[str, str], str | None, list[str]]:
             options["observe"] = "true"
         elif word == "--no-hold":
             options["hold.enabled"] = "false"
-        elif word == "--profile":
-            if index == len(argv):
+        elif word == "--profile" or word.startswith("--profile="):
+            name = word.partition("=")[2]
+            if word == "--profile" and index < len(argv):
+                name = argv[index]
+                index += 1
+            if not name:
                 raise UsageError("--profile needs a name.")
-            options["profile"] = argv[index]
-            index += 1
-        elif word.startswith("--profile="):
-            options["profile"] = word.partition("=")[2]
+            options["profile"] = name
         elif word.startswith("-") and word != "--":
             raise UsageError(f"unknown option {word}. Options of the client go behind the word claude.")
         else:
@@ -128,7 +129,9 @@ def _guard(name: str, args: list[str], options: dict[str, str]) -> int:
     return _session(program, name, args, options, environ)
 
 
-def _session(program: str, name: str, args: list[str], options: dict[str, str], environ: dict[str, str]) -> int:
+def _session(
+    program: str, name: str, args: list[str], options: dict[str, str], environ: dict[str, str]
+) -> int:
     from cc_guard.launch.session import prepare_session
     from cc_guard.relay import session
 

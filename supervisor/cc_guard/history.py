@@ -10,6 +10,7 @@ import contextlib
 import json
 import math
 import os
+import shlex
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -173,7 +174,7 @@ class History:
         if found > len(_MIGRATIONS):
             raise HistoryError(
                 f"{self._path} was written by a newer cc-guard (schema {found}, here {len(_MIGRATIONS)}),"
-                " so it is left as it is.\nUpdate cc-guard, or move the file away to start a new one."
+                " so it is left as it is.\nUpdate cc-guard, or move the file away with its -wal and -shm."
             )
         self._use_wal()
         # A log entry may be lost with the power, never torn; without this each save would wait for the disk.
@@ -279,4 +280,7 @@ def _sentence(path: str, error: sqlite3.Error) -> str:
 
 
 def _damaged(path: str, why: str) -> str:
-    return f"{path} is damaged: {why}.\nMove it away and cc-guard starts a new one: mv {path} {path}.damaged"
+    # With its -wal and -shm: SQLite would play a log that stays behind into the new file.
+    folder = shlex.quote(os.path.join(os.path.dirname(path), "damaged"))
+    move = f"mkdir -p {folder} && mv {shlex.quote(path)}* {folder}"
+    return f"{path} is damaged: {why}.\nMove it away and cc-guard starts a new one: {move}"

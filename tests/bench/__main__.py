@@ -9,6 +9,7 @@ import gc
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -36,6 +37,9 @@ def main() -> None:
 
     missing = {contestant.name: contestant.missing() for contestant in ALL}
     present = [contestant for contestant in ALL if missing[contestant.name] is None]
+    # Killed from outside, the harness still ends what it started: script(1) survives its terminal.
+    for end in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(end, lambda number, _: sys.exit(128 + number))
     gc.disable()  # a collection of the harness is no contestant's delay
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as scratch:
         lab = Lab(Path(scratch), programs.make(Path(scratch, "bin")), present)

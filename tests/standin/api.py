@@ -340,7 +340,11 @@ class _Handler(BaseHTTPRequestHandler):
             data = event.encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
             finished += event.type == "content_block_stop"
-            if fault.kind == "cut" and finished == fault.after and event.type in ("content_block_delta", "content_block_stop"):
+            if (
+                fault.kind == "cut"
+                and finished == fault.after
+                and event.type in ("content_block_delta", "content_block_stop")
+            ):
                 if is_delta or finished == len(blocks):
                     time.sleep(_IN_FLIGHT_S)
                     _arm_reset(self.connection)
@@ -376,7 +380,9 @@ class _Control(BaseHTTPRequestHandler):
 def main() -> None:
     from http.server import ThreadingHTTPServer
 
-    parser = argparse.ArgumentParser(prog="python -m tests.standin.api", description="The Messages API, with faults on command.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.standin.api", description="The Messages API, with faults on command."
+    )
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--control-port", type=int, default=0)
     parser.add_argument("--tls", action="store_true", help="HTTPS with a CA made for this run")

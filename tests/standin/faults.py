@@ -22,7 +22,14 @@ from typing import Literal, Self, get_args
 Kind = Literal["none", "reset", "refuse", "hang", "cut", "slow", "status"]
 
 MESSAGES = "/v1/messages"
-_KEYS = {"limit": "limit", "in": "starts_in_s", "for": "lasts_s", "after": "after", "first": "first_s", "chunk": "chunk_s"}
+_KEYS = {
+    "limit": "limit",
+    "in": "starts_in_s",
+    "for": "lasts_s",
+    "after": "after",
+    "first": "first_s",
+    "chunk": "chunk_s",
+}
 _EXTRA_KEYS = {"cut": {"after"}, "slow": {"first", "chunk"}}
 _COMMON_KEYS = {"limit", "in", "for"}
 

@@ -12,7 +12,10 @@ from tests.standin.answers import Block, Json, Text
 
 _ERRORS = {
     400: ("invalid_request_error", "messages: at least one message is required"),
-    401: ("authentication_error", "OAuth token has expired. Please obtain a new token or refresh your existing token."),
+    401: (
+        "authentication_error",
+        "OAuth token has expired. Please obtain a new token or refresh your existing token.",
+    ),
     403: ("permission_error", "Your account does not have access to Claude Code."),
     404: ("not_found_error", "Not found"),
     413: ("request_too_large", "Request exceeds the maximum size"),
@@ -65,7 +68,12 @@ def _stop_reason(blocks: list[Block]) -> str:
 def _block_json(block: Block) -> Json:
     if isinstance(block, Text):
         return {"type": "text", "text": "".join(block.chunks)}
-    return {"type": "tool_use", "id": f"toolu_{uuid.uuid4().hex[:24]}", "name": block.name, "input": block.input}
+    return {
+        "type": "tool_use",
+        "id": f"toolu_{uuid.uuid4().hex[:24]}",
+        "name": block.name,
+        "input": block.input,
+    }
 
 
 def message(model: str, blocks: list[Block]) -> Json:

@@ -49,7 +49,16 @@ def _install(version: str, target: Path) -> None:
     work = Path(tempfile.mkdtemp(prefix=f"{version}-", dir=target.parent))
     try:
         package = f"@anthropic-ai/claude-code@{version}"
-        command = [npm, "install", "--prefix", str(work), "--no-audit", "--no-fund", "--loglevel=error", package]
+        command = [
+            npm,
+            "install",
+            "--prefix",
+            str(work),
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+            package,
+        ]
         run = subprocess.run(command, capture_output=True, text=True, timeout=600)
         if run.returncode:
             raise InstallError(f"npm install {package}: {run.stderr.strip() or run.returncode}")

@@ -44,12 +44,19 @@ class Stage:
 
     def ready(self) -> None:
         """The input box is there and the client has settled."""
-        if not self.screen.watch(30, lambda: re.search(r"^[>❯]", self.screen.screen(), re.MULTILINE) is not None):
+        if not self.screen.watch(
+            30, lambda: re.search(r"^[>❯]", self.screen.screen(), re.MULTILINE) is not None
+        ):
             raise TimeoutError(f"no input box:\n{self.screen.screen()}")
         self.screen.watch(3)
 
     def answered(self, text: str, seconds: float = 20) -> None:
-        self.screen.watch(seconds, lambda: any(row.lstrip("●⏺ ") == text for row in self.screen.screen().splitlines() if row[:1] in "●⏺"))
+        self.screen.watch(
+            seconds,
+            lambda: any(
+                row.lstrip("●⏺ ") == text for row in self.screen.screen().splitlines() if row[:1] in "●⏺"
+            ),
+        )
         self.screen.watch(4)
 
 
@@ -177,7 +184,9 @@ SCENARIOS |= {f"retry-{code}": _retry(code) for code in (503, 529, 401, 429)}
 _TWO_RETRIES = {"given-up", "status-503", "status-529", "status-401", "status-429", "status-400"}
 
 
-def record(version: str, name: str, cols: int, rows: int, out: Path, answers: bool, extra: dict[str, str]) -> None:
+def record(
+    version: str, name: str, cols: int, rows: int, out: Path, answers: bool, extra: dict[str, str]
+) -> None:
     folder = Path(tempfile.mkdtemp(prefix="capture-"))
     cwd = folder / "work"
     cwd.mkdir()
@@ -200,9 +209,16 @@ def record(version: str, name: str, cols: int, rows: int, out: Path, answers: bo
             for request in api.log:
                 agent = request.headers.get("user-agent", "")
                 row = {"t": round(request.t - start, 3), "method": request.method, "path": request.path}
-                row |= {"fault": request.fault, "status": request.status, "prompt": request.prompt, "agent": agent}
+                row |= {
+                    "fault": request.fault,
+                    "status": request.status,
+                    "prompt": request.prompt,
+                    "agent": agent,
+                }
                 file.write(json.dumps(row) + "\n")
-    transcripts = [path for path in folder.glob("home/.claude/projects/*/*.jsonl") if not path.name.startswith("agent-")]
+    transcripts = [
+        path for path in folder.glob("home/.claude/projects/*/*.jsonl") if not path.name.startswith("agent-")
+    ]
     if transcripts:
         shutil.copy(max(transcripts, key=lambda path: path.stat().st_size), out / f"{stem}.jsonl")
     shutil.rmtree(folder, ignore_errors=True)

@@ -23,7 +23,9 @@ import pyghostty
 
 
 class Recorder:
-    def __init__(self, argv: list[str], env: dict[str, str], cwd: Path, cols: int, rows: int, answers: bool = False) -> None:
+    def __init__(
+        self, argv: list[str], env: dict[str, str], cwd: Path, cols: int, rows: int, answers: bool = False
+    ) -> None:
         """`answers`: the model screen's replies to terminal queries go back to the program."""
         self.cols, self.rows = cols, rows
         self.events: list[tuple[float, str, str]] = []

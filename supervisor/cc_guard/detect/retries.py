@@ -131,7 +131,7 @@ def is_chromatic(colour: Colour) -> bool:
         return False
     space, value = colour
     if space == "rgb":
-        return max(value) - min(value) >= _CHROMA
+        return bool(max(value) - min(value) >= _CHROMA)
     index = int(value)
     if index < 16:
         return index % 8 not in (0, 7)

@@ -64,7 +64,9 @@ class Signatures:
             kind = meaning.kind
         if kind is None and code is not None:
             kind = "connection"
-        return Reading(kind, code or (str(status) if status else None), status, meaning.id if meaning else None)
+        return Reading(
+            kind, code or (str(status) if status else None), status, meaning.id if meaning else None
+        )
 
 
 @functools.cache

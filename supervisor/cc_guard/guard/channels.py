@@ -88,7 +88,13 @@ class Channels:
         self._last_failure = now
         reading = self._signatures.read(text)
         symptom = Symptom(
-            now, reading.kind or "server_error", "failed", reading.code, reading.http_status, text=text, confirmed=True
+            now,
+            reading.kind or "server_error",
+            "failed",
+            reading.code,
+            reading.http_status,
+            text=text,
+            confirmed=True,
         )
         self._on_symptom(symptom, source)
 

@@ -1,5 +1,6 @@
 """The incident as the machine tells it, written to the history."""
 
+import contextlib
 import sys
 import time
 
@@ -30,7 +31,10 @@ class Journal:
     def record(self, report: Report) -> None:
         if self._incident is None:
             self._incident = Incident(
-                id=new_id(_wall(report.started)), session=self._session, started_at=_wall(report.started), kind=report.kind
+                id=new_id(_wall(report.started)),
+                session=self._session,
+                started_at=_wall(report.started),
+                kind=report.kind,
             )
         incident = self._incident
         _fill(incident, report)
@@ -47,7 +51,8 @@ class Journal:
 
     def close(self) -> None:
         if self._history is not None:
-            self._history.close()
+            with contextlib.suppress(HistoryError):
+                self._history.close()
 
     def _failed(self, error: HistoryError) -> None:
         if not self.problem:

@@ -1,4 +1,4 @@
-"""Words in the window title while the client is held (xterm control sequences, "Window manipulation" and OSC)."""
+"""Words in the window title while the client is held (xterm control sequences: OSC 0, window manipulation)."""
 
 _PUSH, _POP = "\x1b[22;2t", "\x1b[23;2t"
 

@@ -29,8 +29,9 @@ class RelayPort:
     def release(self) -> None:
         self._send(link.RELEASE)
 
-    def notice(self, offset: int, now: bytes, at_release: bytes) -> None:
-        self._send(link.NOTICE, link.OFFSET.pack(offset) + len(now).to_bytes(2, "big") + now + at_release)
+    def notice(self, offset: int, now: bytes, at_release: bytes, mend: bytes) -> None:
+        lengths = len(now).to_bytes(2, "big") + len(at_release).to_bytes(2, "big")
+        self._send(link.NOTICE, link.OFFSET.pack(offset) + lengths + now + at_release + mend)
 
     def modes(self, reset: bytes) -> None:
         self._send(link.MODES, reset)

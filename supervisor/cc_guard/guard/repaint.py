@@ -1,13 +1,12 @@
 """Where the cursor must stand when a held client goes on, so that it draws over its own picture.
 
-On SIGCONT a client does not know where the cursor is. It takes it that a shell has used the terminal, as
-after `fg`, and draws from the cursor on (measured): up to 2.0 the part that changes, later everything. After
-a hold nothing has moved, and it would draw a second picture into the first. These bytes go to the terminal
-just before SIGCONT; the client's own next frame fills the place.
+After SIGCONT a client takes it that a shell has used the terminal, as after `fg`, and draws from the cursor
+on: up to 2.0 the part that changes, later everything (measured). relay/mend.py says when this is used.
 """
 
 import re
 
+_UPDATE = b"\x1b[?2026h"
 _ERASE = re.compile(rb"(?:\x1b\[2K\x1b\[1A)+\x1b\[2K\x1b\[G")
 
 
@@ -24,13 +23,17 @@ def before_continue(tail: bytes, cursor_row: int, alternate: bool) -> bytes:
 
 
 def _frame_height(tail: bytes, erasures: list[re.Match[bytes]]) -> int:
-    """Lines of the picture's changing part: what was drawn since the last erasure, if the erasure before
-    that shows that this is how to count; else 0."""
+    """Lines of the picture's changing part: what was drawn since the last erasure. Text that stays for good
+    may have come in between; a synchronized update begins behind it. Without those, count only if the
+    erasure before shows that this is how to count; else 0."""
+    last = erasures[-1]
+    update = tail.rfind(_UPDATE)
+    if update >= 0:
+        return tail[max(last.end(), update + len(_UPDATE)) :].count(b"\n")
     if len(erasures) < 2:
         return 0
-    before, last = erasures[-2], erasures[-1]
-    erased = last[0].count(b"\x1b[1A")
-    return tail[last.end() :].count(b"\n") if tail[before.end() : last.start()].count(b"\n") == erased else 0
+    drawn = tail[erasures[-2].end() : last.start()].count(b"\n")
+    return tail[last.end() :].count(b"\n") if drawn == last[0].count(b"\x1b[1A") else 0
 
 
 def _erase_lines(count: int) -> bytes:

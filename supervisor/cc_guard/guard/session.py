@@ -50,10 +50,11 @@ class GuardSession:
         self._repaint_asked = False
         self._frames = Frames(self._on_frame)
         self._port = RelayPort(arguments.link, self._on_relay, self._over.set)
-        release_key = ord(settings.hold.release_key[-1].upper()) & 0x1F
-        self._release_key = release_key
-        self._holder = Holder(self._port, self._frames, release_key, self._client_waits, self._on_held)
-        self._prober = Prober(settings.probe.interval_s, settings.probe.timeout_s, arguments.settings, self._on_probe)
+        key = settings.hold.release_byte
+        self._holder = Holder(self._port, self._frames, key, self._client_waits, self._on_held)
+        self._prober = Prober(
+            settings.probe.interval_s, settings.probe.timeout_s, arguments.settings, self._on_probe
+        )
         session = arguments.session or f"unnamed-{int(time.time())}"
         self._journal = Journal(session, settings.profile if settings.profile != "auto" else "generic")
         self._journal.client_version = arguments.version
@@ -163,13 +164,12 @@ class GuardSession:
     def _show_notice(self) -> None:
         screen = self._frames.screen
         assert screen is not None
-        at_release = before_continue(self._frames.tail, screen.cursor_row, screen.alternate)
-        now = b""
+        mend = before_continue(self._frames.tail, screen.cursor_row, screen.alternate)
+        now = restore = b""
         if self._settings.title.enabled:
-            words = f"⏸ API not reachable, Claude Code waits — {key_name(self._release_key)} lets it go on"
+            words = f"⏸ API not reachable, Claude Code waits — {key_name(self._settings.hold.release_byte)} lets it go on"
             now, restore = title_bytes(words, screen.title)
-            at_release = restore + at_release
-        self._port.notice(self._frames.offset, now, at_release)
+        self._port.notice(self._frames.offset, now, restore, mend)
 
     # Questions
 

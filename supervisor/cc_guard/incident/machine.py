@@ -276,7 +276,10 @@ def _hold_started(state: State, now: float) -> tuple[State, list[Effect]]:
     if state.phase != "holding":
         return state, [Release()]  # asked for earlier; no longer wanted
     state = replace(state, phase="held", hold_started=now)
-    effects: list[Effect] = [_record(state), Notify("The API does not answer; Claude Code is paused until it does.")]
+    effects: list[Effect] = [
+        _record(state),
+        Notify("The API does not answer; Claude Code is paused until it does."),
+    ]
     return _decide(state, effects, now)
 
 
@@ -307,7 +310,9 @@ def _decide(state: State, effects: list[Effect], now: float) -> tuple[State, lis
         if path == "bad":
             return replace(state, phase="holding"), [*effects, Hold()]
         if path == "good" and state.phase == "watching" and not state.path_noted:
-            note = Notify("The API answers while requests fail: no pause would help, Claude Code retries by itself.")
+            note = Notify(
+                "The API answers while requests fail: no pause would help, Claude Code retries by itself."
+            )
             return replace(state, path_noted=True), [*effects, note]
     return state, effects
 

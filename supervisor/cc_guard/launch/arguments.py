@@ -5,6 +5,7 @@ Pure but for the reader of the user's settings, which is a parameter. Lean: the 
 
 from cc_guard.launch import hooks
 from cc_guard.launch.options import COMMANDS, Option, scan, words
+from cc_guard.launch.settings_file import is_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,20 +42,31 @@ _SETTINGS_RULES = (
 )
 
 
+# Since then /bg makes a background session of this one (changelog; 2.1.139 has the first `claude agents`). It
+# starts with the same --settings, and fails when that names a file which is gone (measured, 2.1.330). Before,
+# settings given as JSON would stay behind as a file in /tmp.
+_BACKGROUND_SINCE = (2, 1, 139)
+
+
 class Launch:
     """How to start the client.
 
     `args`: its arguments. `session_id`: the id the session will have, None when the client chooses it (its
-    SessionStart hook says which). `settings`: what `settings_file` must hold before the start, None when the
-    arguments do not name that file.
+    SessionStart hook says which). `settings`: what the settings file must hold before the start, None when
+    our hooks are not in. `keeps_file`: the client may read that file even after this session.
     """
 
-    __slots__ = ("args", "session_id", "settings")
+    __slots__ = ("args", "keeps_file", "session_id", "settings")
 
-    def __init__(
-        self, args: "list[str]", session_id: "str | None" = None, settings: "str | None" = None
-    ) -> None:
-        self.args, self.session_id, self.settings = args, session_id, settings
+    def __init__(self, args: "list[str]", session_id: "str | None" = None) -> None:
+        self.args, self.session_id = args, session_id
+        self.settings: str | None = None
+        self.keeps_file = False
+
+    def put_settings(self, start: int, end: int, text: str, value: str) -> None:
+        """`--settings value` in place of the words from `start` to `end`; `value` is `text` or its file."""
+        self.args[start:end] = ["--settings", value]
+        self.settings = text
 
 
 def prepare(
@@ -63,23 +75,25 @@ def prepare(
     session_id: str,
     hook: str,
     spool: str,
-    settings_file: str,
+    file: str,
     read_settings: "Callable[[str], str]",
 ) -> Launch:
     """The launch for the user's `args` on a client of this `version`.
 
     Args that start no session, a client too old and a program that is not known to be the client (None)
-    get nothing of ours. `read_settings` gives the JSON text for a value of --settings, or raises OSError or
-    ValueError; then the user's settings reach the client as they are, without our hooks.
+    get nothing of ours. `file` is where settings can be written that hold the user's own: those may be
+    secret, so they never stand in the arguments unless the user put them there. `read_settings` gives the
+    JSON text for a value of --settings, or raises OSError or ValueError; then the user's settings reach the
+    client as they are, without our hooks.
     """
     options, operand = scan(args)
     names = {option.name for option in options}
     if version is None or version < OLDEST or operand in COMMANDS or names & _NO_SESSION:
         return Launch(list(args))
-    launch = Launch(list(args), session_id=_chosen_session(options))
+    launch = Launch(list(args), _chosen_session(options))
     commands = {event: hooks.command(hook, spool, event) for event in hooks.events(version)}
     if _is_text(hook + spool):
-        _add_settings(launch, options, version, commands, settings_file, read_settings)
+        _add_settings(launch, options, version, commands, file, read_settings)
     if not names & _OWN_SESSION:
         launch.session_id = session_id
         launch.args[:0] = ["--session-id", session_id]
@@ -114,23 +128,26 @@ def _add_settings(
     options: "list[Option]",
     version: "Version",
     commands: "dict[str, str]",
-    settings_file: str,
+    file: str,
     read_settings: "Callable[[str], str]",
 ) -> None:
+    background = version >= _BACKGROUND_SINCE
     given = [option for option in options if option.name == "--settings"]
     if not given:
-        launch.settings = hooks.settings(commands)
-        launch.args[:0] = ["--settings", settings_file]
+        text = hooks.settings(commands)
+        launch.put_settings(0, 0, text, text if background else file)
         return
     taken = _taken(given, version)
     if taken is None or taken.value is None:
         return
     try:
-        launch.settings = hooks.merged(read_settings(taken.value), commands)
+        text = hooks.merged(read_settings(taken.value), commands)
     except (OSError, ValueError, hooks.CannotMerge):
         return
     # In place: in front it could lose to theirs, and taken out it would no longer end a list of values.
-    launch.args[taken.start : taken.end] = ["--settings", settings_file]
+    inline = background and is_json(taken.value)
+    launch.put_settings(taken.start, taken.end, text, text if inline else file)
+    launch.keeps_file = background and not inline
 
 
 def _taken(given: "list[Option]", version: "Version") -> "Option | None":

@@ -38,12 +38,12 @@ def prepare_session(program: str, args: "list[str]") -> SessionLaunch:
     try:
         base = os.path.join(paths.runtime_dir(), f"session-{os.getpid()}-{random[:4].hex()}")
         spool = os.path.join(base, "spool")
-        file = os.path.join(base, "settings.json")
+        file = os.path.join(base, settings_file.NAME)
         hook = os.path.join(paths.shipped("hooks"), _HOOK)
         session_id = arguments.new_session_id(random)
         launch = arguments.prepare(args, known, session_id, hook, spool, file, settings_file.read)
         if launch.settings is not None:
-            folder = base
+            folder = spool if launch.keeps_file else base
             for part in ("", "tmp", "new"):
                 os.makedirs(os.path.join(spool, part), mode=0o700, exist_ok=True)
             os.chmod(base, 0o700)

@@ -14,7 +14,8 @@ _HAPPY_EYEBALLS_S = 0.25  # RFC 8305, section 8: "Connection Attempt Delay ... 2
 
 @dataclass(frozen=True)
 class PathResult:
-    """`ok`: something that speaks HTTP answered. `stage` is how far it got: resolve, connect, proxy, tls, http."""
+    """`ok`: something that speaks HTTP answered. `stage` is how far it got: resolve, connect, proxy, tls,
+    http."""
 
     ok: bool
     stage: str

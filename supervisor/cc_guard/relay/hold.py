@@ -17,6 +17,7 @@ class Hold:
         self.group = 0  # 0: not held
         self.release_key = 0
         self.at_release = b""  # to the terminal when the hold ends
+        self.mend = b""  # see relay/mend.py
         self._deadline = 0.0
         self._expected_stops = 0
 

@@ -25,7 +25,9 @@ EVENT = 0x65  # ASCII words, see relay/loop.py
 HOLD = 0x48  # OFFSET + one byte: stop the client if its output still ends here; the release key
 RENEW = 0x4C  # the hold's lease
 RELEASE = 0x52
-NOTICE = 0x4E  # OFFSET + u16 length of A + A + B: write A to the terminal now, B at the release
+NOTICE = (
+    0x4E  # OFFSET + u16 lengths of A and B + A + B + C: to the terminal A now, B at the release; C is a Mend
+)
 MODES = 0x4D  # bytes that undo the terminal modes which the client has set so far
 REPAINT = 0x57  # make the client draw everything anew (a change of size and back)
 

@@ -5,6 +5,7 @@ Events for the guard (EVENT frames, ASCII): `pid N`, `held OFFSET`, `refused`, `
 `input` (the buffer for typed text is full), `lease`, `outside` (somebody else sent SIGCONT), `signal`.
 """
 
+import contextlib
 import errno
 import os
 import select
@@ -17,6 +18,7 @@ import time
 from cc_guard.relay import keys, link, shim
 from cc_guard.relay.guard_process import GuardProcess
 from cc_guard.relay.hold import Hold
+from cc_guard.relay.mend import Mend
 from cc_guard.relay.terminal import Terminal, get_winsize, set_winsize
 
 BUFFER_LIMIT = 256 * 1024
@@ -58,6 +60,7 @@ class Relay:
         self._exited_at = 0.0
         self._kill_at = 0.0
         self._repaint_at = 0.0
+        self._mend: Mend | None = None
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -162,6 +165,8 @@ class Relay:
         if not data:
             self._master_open = False
             return
+        if self._mend:
+            data = self._mended(data)
         self._offset += len(data)
         if self._to_terminal:
             self._to_terminal += data
@@ -177,9 +182,19 @@ class Relay:
         self.tail = data[-_TAIL:] if len(data) >= _TAIL else (self.tail + data)[-_TAIL:]
         self.guard.link.output(data, self._offset)
 
+    def _mended(self, data: bytes) -> bytes:
+        assert self._mend is not None
+        before = self._mend.before(data)
+        if before is None:
+            return data
+        self._mend = None
+        return before + data
+
     def _flush_terminal(self) -> None:
         try:
-            del self._to_terminal[: link.write_some(self.terminal.output, self._to_terminal[: self.terminal.chunk])]
+            del self._to_terminal[
+                : link.write_some(self.terminal.output, self._to_terminal[: self.terminal.chunk])
+            ]
         except OSError:
             self._terminal_gone()
 
@@ -243,7 +258,9 @@ class Relay:
         self.guard.link.send(link.EVENT, b"suspended")
         self.terminal.restore()
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        os.kill(0, signal.SIGTSTP)  # the whole job, as the terminal would; discarded where no shell can resume it
+        os.kill(
+            0, signal.SIGTSTP
+        )  # the whole job, as the terminal would; discarded where no shell can resume it
         signal.signal(signal.SIGTSTP, lambda *_: None)
         self.terminal.raw()
         self._resize()
@@ -273,16 +290,12 @@ class Relay:
         if not self.client or self.status is not None:
             return
         groups = {self.client}
-        try:
+        with contextlib.suppress(OSError):
             groups.add(os.tcgetpgrp(self.master))
-        except OSError:
-            pass
         for group in groups:
-            try:
+            with contextlib.suppress(OSError):
                 if group > 0:
                     os.killpg(group, number)
-            except OSError:
-                continue
 
     def _resize(self) -> None:
         size = get_winsize(self.terminal.stdin)
@@ -338,6 +351,9 @@ class Relay:
             self._to_terminal += self.hold.at_release
             self.hold.at_release = b""
             self._flush_terminal()
+        if self.hold.mend:
+            self._mend = Mend(self.hold.mend)
+            self.hold.mend = b""
         self.hold.end()
         self.guard.link.send(link.EVENT, b"released " + reason.encode())
 
@@ -356,14 +372,15 @@ class Relay:
     def _notice(self, payload: bytes) -> None:
         """Words in the title while held. Refused when output has come since, so that they never land
         inside an escape sequence of the client."""
-        head = link.OFFSET.size + 2
+        head = link.OFFSET.size + 4
         if len(payload) < head or not self.hold.active:
             return
-        (offset,) = link.OFFSET.unpack_from(payload)
-        now_length = int.from_bytes(payload[link.OFFSET.size : head], "big")
+        offset, now_length, release_length = struct.unpack_from("!QHH", payload)
         if offset == self._offset and not self._to_terminal:
-            self._to_terminal += payload[head : head + now_length]
-            self.hold.at_release = payload[head + now_length :]
+            release = head + now_length
+            self._to_terminal += payload[head:release]
+            self.hold.at_release = payload[release : release + release_length]
+            self.hold.mend = payload[release + release_length :]
             self._flush_terminal()
 
     def _repaint(self) -> None:

@@ -26,8 +26,8 @@ CONTINUED = 0x43
 EXITED = 0x58  # wait status
 
 _HANGUP_GRACE_S = 2.0  # the client needs 0.11 s to end after SIGHUP (measured)
-_LEADER_IGNORES = (signal.SIGTTOU, signal.SIGTTIN, signal.SIGTSTP, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP,
-                   signal.SIGTERM, signal.SIGWINCH)  # fmt: skip
+_LEADER_IGNORES = (signal.SIGTTOU, signal.SIGTTIN, signal.SIGTSTP, signal.SIGINT, signal.SIGQUIT,
+                   signal.SIGHUP, signal.SIGTERM, signal.SIGWINCH)  # fmt: skip
 
 
 class Spawn:
@@ -110,11 +110,11 @@ def _watch(child: int, reports: socket.socket, outer: int, saved: Attributes) ->
         if _report_changes(child, reports):
             _leave_foreground()
             return 0
-        ready, _, _ = select.select([wake_read, reports], [], [])
+        ready, _, _ = select.select([wake_read, reports.fileno()], [], [])
         if wake_read in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake_read, 512)
-        if reports in ready:
+        if reports.fileno() in ready:
             data = reports.recv(65536)
             if not data:
                 break

@@ -59,7 +59,7 @@ class Screen:
     @property
     def at_rest(self) -> bool:
         """No escape sequence is under way."""
-        return self._terminal.feed_until_ground(b"") == 0
+        return bool(self._terminal.feed_until_ground(b"") == 0)
 
     @property
     def title(self) -> str:
