@@ -82,7 +82,8 @@ def answer_to(body: Json) -> list[Block]:
 
 _ASIDES = {
     "isNewTopic": json.dumps({"isNewTopic": False, "title": None}),
-    "Extract any file paths": "<is_displaying_contents>\nfalse\n</is_displaying_contents>\n\n<filepaths>\n</filepaths>",
+    "Extract any file paths": "<is_displaying_contents>\nfalse\n</is_displaying_contents>\n\n"
+    "<filepaths>\n</filepaths>",
     "command_injection_detected": "none",
 }
 """The client's own questions (≤ 2.0) by words of their system prompt, and answers it can read."""
@@ -110,8 +111,9 @@ def _least(schema: Json) -> object:
         return schema["enum"][0]
     match schema.get("type"):
         case "object":
-            properties = schema.get("properties", {})
-            return {key: _least(properties.get(key, {})) for key in schema.get("required", properties)}
+            properties: Json = schema.get("properties") or {}
+            required = schema.get("required") or list(properties)
+            return {key: _least(properties.get(key, {})) for key in required}
         case "array":
             return []
         case "boolean":

@@ -2,36 +2,37 @@
 
     KIND[:VALUE][,KEY=VALUE]…
 
-| text | meaning | reaches |
-|---|---|---|
-| `none` | healthy | |
-| `reset` | each connection is accepted and ended by an RST when its first bytes arrive; open ones at once | every path |
-| `refuse` | nobody listens on the port; open connections are reset | every path |
-| `hang` | connections are accepted and never answered, also not after the fault is over | every path |
-| `cut` | an RST in the stream, after `after=N` finished content blocks and one more delta if there is one | messages |
-| `slow` | `first=S` seconds before the answer, `chunk=S` seconds before each delta | messages |
-| `status:N` | N ≥ 500 except 529 comes from the edge, the rest from the API itself | every path / messages |
+`none`       healthy
+`reset`      each connection is accepted and ended by an RST at its first bytes; open ones at once
+`refuse`     nobody listens on the port; open connections are reset
+`hang`       connections are accepted and never answered, also not after the fault is over
+`cut`        an RST in the middle of an answer's stream: once `after=N` (0) content blocks are finished, in the
+             next one, or before the end of the message
+`slow`       `first=S` seconds before an answer, `chunk=S` seconds before each of its parts
+`status:N`   N ≥ 500 except 529 comes from the edge, the rest from the API itself
 
-Each may carry `limit=N` (over after N requests it reached), `in=S` (starts S seconds from now) and
-`for=S` (over S seconds after its start).
+`cut`, `slow` and a status of the API itself reach only POST /v1/messages; the others, every path.
+Each may carry `limit=N` (over after N requests it reached; connections for `reset` and `hang`), `in=S`
+(starts S seconds from now) and `for=S` (over S seconds after its start).
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal, Self, get_args
 
 Kind = Literal["none", "reset", "refuse", "hang", "cut", "slow", "status"]
 
 MESSAGES = "/v1/messages"
-_KEYS = {
-    "limit": "limit",
-    "in": "starts_in_s",
-    "for": "lasts_s",
-    "after": "after",
-    "first": "first_s",
-    "chunk": "chunk_s",
+
+_Number = type[int] | type[float]
+_COMMON: dict[str, tuple[str, _Number]] = {
+    "limit": ("limit", int),
+    "in": ("starts_in_s", float),
+    "for": ("lasts_s", float),
 }
-_EXTRA_KEYS = {"cut": {"after"}, "slow": {"first", "chunk"}}
-_COMMON_KEYS = {"limit", "in", "for"}
+_OWN: dict[str, dict[str, tuple[str, _Number]]] = {
+    "cut": {"after": ("after", int)},
+    "slow": {"first": ("first_s", float), "chunk": ("chunk_s", float)},
+}
 
 
 @dataclass(frozen=True)
@@ -49,24 +50,28 @@ class Fault:
     def parse(cls, text: str) -> Self:
         """The value of one line as in the module's table; ValueError says what is wrong with it."""
         head, *pairs = text.strip().split(",")
-        kind, _, value = head.partition(":")
-        if kind not in get_args(Kind) or bool(value) != (kind == "status"):
+        kind, _, status = head.partition(":")
+        if kind not in get_args(Kind) or bool(status) != (kind == "status"):
             raise ValueError(f"no such fault: {head!r}")
-        values: dict[str, object] = {"kind": kind}
-        if value:
-            values["status"] = int(value)
-        types = {field.name: int if "int" in str(field.type) else float for field in fields(cls)}
+        values: dict[str, object] = {"kind": kind, "status": int(status or 0)}
+        keys = _COMMON | _OWN.get(kind, {})
         for pair in pairs:
             key, _, number = pair.partition("=")
-            if key not in _COMMON_KEYS | _EXTRA_KEYS.get(kind, set()):
-                raise ValueError(f"{kind} knows no {key!r}")
-            values[_KEYS[key]] = types[_KEYS[key]](number)
+            if key not in keys:
+                raise ValueError(f"{kind} knows no {key!r}, only {', '.join(keys)}")
+            name, number_type = keys[key]
+            values[name] = number_type(number)
         return cls(**values)  # type: ignore[arg-type]
 
     @property
     def severs(self) -> bool:
         """Whether connections that are open when the fault starts are lost."""
         return self.kind in ("reset", "refuse")
+
+    @property
+    def before_http(self) -> bool:
+        """Whether a new connection does not even get to its request (or its TLS handshake)."""
+        return self.kind in ("reset", "hang")
 
     @property
     def from_edge(self) -> bool:

@@ -1,4 +1,4 @@
-"""How answers and errors look on the wire: the Messages API's JSON, its server-sent events, and the edge's pages.
+"""How answers and errors look on the wire: the API's JSON, its server-sent events, the edge's pages.
 
 Shapes: https://docs.claude.com/en/api/messages-streaming and https://docs.claude.com/en/api/errors.
 """
@@ -57,7 +57,10 @@ def edge_page(status: int) -> tuple[str, bytes]:
         return "text/plain", b"no healthy upstream"
     reason = {500: "Internal Server Error", 502: "Bad Gateway", 504: "Gateway Time-out"}.get(status, "Error")
     title = f"{status} {reason}"
-    page = f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n"
+    page = (
+        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n"
+        f"<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n"
+    )
     return "text/html", page.encode()
 
 
@@ -94,7 +97,7 @@ def events(model: str, blocks: list[Block]) -> Iterator[Event]:
     yield Event({"type": "message_start", "message": whole | {"content": [], "stop_reason": None}})
     for index, block in enumerate(blocks):
         content = whole["content"][index]
-        empty = {"text": ""} if isinstance(block, Text) else {"input": {}}
+        empty: Json = {"text": ""} if isinstance(block, Text) else {"input": {}}
         yield Event({"type": "content_block_start", "index": index, "content_block": content | empty})
         if isinstance(block, Text):
             for chunk in block.chunks:

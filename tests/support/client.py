@@ -1,4 +1,4 @@
-"""The real Claude Code from npm, pinned, in a cache outside the repository, and a home it starts in quietly."""
+"""The real Claude Code from npm, pinned, in a cache outside the repository, and a home for a quiet start."""
 
 import fcntl
 import json

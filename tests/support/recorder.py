@@ -100,7 +100,7 @@ class Recorder:
         self.type("\r")
 
     def screen(self) -> str:
-        return self.terminal.text()
+        return str(self.terminal.text())
 
     def save(self, path: Path) -> None:
         header = {

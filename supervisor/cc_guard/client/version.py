@@ -37,9 +37,10 @@ async def measure_version(path: str) -> Version | None:
     except TimeoutError:
         return None
     finally:
-        # Also when this task is cancelled, and with what the program has started.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # with what it has started
+            await process.wait()
     text = output.decode(errors="replace")
     version = known.parse(text) if _SIGNATURE in text else None
     if version is not None:

@@ -1,4 +1,4 @@
-"""Words in the window title while the client is held (xterm control sequences: OSC 0, window manipulation)."""
+"""Words in the window title while the client is held (xterm: OSC 0, and the title stack of CSI t)."""
 
 _PUSH, _POP = "\x1b[22;2t", "\x1b[23;2t"
 

@@ -167,7 +167,8 @@ class GuardSession:
         mend = before_continue(self._frames.tail, screen.cursor_row, screen.alternate)
         now = restore = b""
         if self._settings.title.enabled:
-            words = f"⏸ API not reachable, Claude Code waits — {key_name(self._settings.hold.release_byte)} lets it go on"
+            key = key_name(self._settings.hold.release_byte)
+            words = f"⏸ API not reachable, Claude Code waits — {key} lets it go on"
             now, restore = title_bytes(words, screen.title)
         self._port.notice(self._frames.offset, now, restore, mend)
 

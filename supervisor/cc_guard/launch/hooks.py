@@ -61,10 +61,12 @@ def merged(user: str, commands: "dict[str, str]") -> str:
         if not isinstance(theirs, dict) or _depends_on_its_folder(theirs):
             raise CannotMerge
         hooks = theirs.setdefault("hooks", {})
+        if not isinstance(hooks, dict) or not all(isinstance(entries, list) for entries in hooks.values()):
+            raise CannotMerge
         for event, entries in json.loads(settings(commands))["hooks"].items():
-            hooks[event] = [*hooks.get(event, ()), *entries]
+            hooks[event] = hooks.get(event, []) + entries
         return json.dumps(theirs, allow_nan=False)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise CannotMerge from error
 
 
