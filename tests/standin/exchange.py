@@ -26,8 +26,13 @@ class Exchange(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
+    def handle_one_request(self) -> None:
+        self.server.listen_to(self.connection)
+        super().handle_one_request()
+
     def _answer(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.server.pause(self.connection, 0)
         path = urlsplit(self.path).path
         fault = self.server.suffer(path)
         request = Request(time.time(), self.command, path, "" if fault == HEALTHY else str(fault))

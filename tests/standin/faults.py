@@ -6,7 +6,7 @@
 `reset`      each connection is accepted and ended by an RST at its first bytes; open ones at once
 `refuse`     nobody listens on the port; open connections are reset
 `hang`       connections are accepted and never answered, also not after the fault is over
-`cut`        an RST in the middle of an answer's stream: once `after=N` (0) content blocks are finished, in the
+`cut`        an RST in the middle of an answer's stream: once `after=N` (0) blocks are finished, in the
              next one, or before the end of the message
 `slow`       `first=S` seconds before an answer, `chunk=S` seconds before each of its parts
 `status:N`   N ≥ 500 except 529 comes from the edge, the rest from the API itself

@@ -20,7 +20,7 @@ from tests.standin.faults import HEALTHY, Fault
 from tests.standin.request import Request
 
 _FIRST_BYTES_S = 0.1  # how long a connection may be silent before it is reset all the same
-_HANG_CHECK_S = 0.1
+_CHECK_S = 0.02  # how late a connection's thread notices that a fault has taken it
 
 
 class StandIn:
@@ -174,6 +174,7 @@ class StandIn:
             if self._tls:
                 raw, connection = connection, self._tls.wrap_socket(connection, server_side=True)
                 with self._changed:
+                    self.pause(raw, 0)
                     self._open.discard(raw)
                     self._open.add(connection)
             Exchange(connection, address, self)  # type: ignore[arg-type]
@@ -185,14 +186,10 @@ class StandIn:
             connection.close()
 
     def sever(self, connection: socket.socket) -> None:
-        """Makes the connection's end, which is near, an RST; its thread does not write any more."""
-        with self._changed:
+        """Its thread does nothing more with it but close it, which sends an RST."""
+        with self._changed, contextlib.suppress(OSError):
             self._open.discard(connection)
-            with contextlib.suppress(OSError):
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                # Ends a read; the RST goes out with the close after it. Not SSLSocket's own shutdown, which
-                # lets a write that is under way go on without TLS.
-                socket.socket.shutdown(connection, socket.SHUT_RD)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._changed.notify_all()
 
     def _sever_all(self) -> None:
@@ -200,18 +197,22 @@ class StandIn:
             self.sever(connection)
 
     def pause(self, connection: socket.socket, seconds: float) -> None:
-        """Waits in the middle of an answer; ConnectionResetError if the connection is lost meanwhile."""
+        """Waits in the middle of an answer; ConnectionResetError if the connection is lost."""
         with self._changed:
             if self._changed.wait_for(lambda: connection not in self._open, seconds):
                 raise ConnectionResetError
 
+    def listen_to(self, connection: socket.socket) -> None:
+        """Waits until the peer sends something or leaves; ConnectionResetError if the connection is lost."""
+        while not select.select([connection], [], [], _CHECK_S)[0]:
+            self.pause(connection, 0)
+
     def hang(self, connection: socket.socket) -> None:
-        """Returns when the peer, a fault or the stand-in's end takes the connection."""
-        with contextlib.suppress(ConnectionResetError):
-            while True:
-                self.pause(connection, _HANG_CHECK_S)
-                if select.select([connection], [], [], 0)[0] and not connection.recv(65536):
-                    return
+        """Returns when the peer has left; ConnectionResetError if the connection is lost."""
+        while True:
+            self.listen_to(connection)
+            if not connection.recv(65536):
+                return
 
 
 def _peeked(connection: socket.socket, fault: str) -> Request:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -112,7 +113,7 @@ def client_home(tmp: Path, version: str, cwd: Path, url: str, ca: Path | None = 
         "fullscreenUpsellSeenCount": 3,
         "customApiKeyResponses": {"approved": [API_KEY[-20:]], "rejected": []},
         "projects": {
-            str(cwd): {
+            str(cwd.resolve()): {
                 "hasTrustDialogAccepted": True,
                 "hasCompletedProjectOnboarding": True,
                 "allowedTools": [],  # 1.0.120 does not start without
@@ -132,3 +133,9 @@ def client_home(tmp: Path, version: str, cwd: Path, url: str, ca: Path | None = 
     if ca is not None:
         environment["NODE_EXTRA_CA_CERTS"] = str(ca)
     return environment
+
+
+def box_shown(screen: str) -> bool:
+    """Whether the client's input box is there. Its sign is followed by a no-break space, that of a prompt
+    in the conversation by a blank."""
+    return re.search(r"^[>❯]\xa0", screen, re.MULTILINE) is not None

@@ -11,7 +11,6 @@ For each scenario (all of them without a name) FOLDER gets, under VERSION-SCENAR
 import argparse
 import json
 import os
-import re
 import shutil
 import signal
 import tempfile
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.standin.api import StandIn
-from tests.support.client import client_home, installed
+from tests.support.client import box_shown, client_home, installed
 from tests.support.recorder import Recorder
 
 OLD_ROW = "API Error (Connection error.) · Retrying in 4 seconds… (attempt 4/10)"
@@ -44,9 +43,7 @@ class Stage:
 
     def ready(self) -> None:
         """The input box is there and the client has settled."""
-        if not self.screen.watch(
-            30, lambda: re.search(r"^[>❯]", self.screen.screen(), re.MULTILINE) is not None
-        ):
+        if not self.screen.watch(30, lambda: box_shown(self.screen.screen())):
             raise TimeoutError(f"no input box:\n{self.screen.screen()}")
         self.screen.watch(3)
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -383,12 +384,11 @@ def without_settings(args: list[str]) -> list[str]:
 
 @given(WORDS)
 def test_options_and_operand_cover_the_line_in_order(args: list[str]) -> None:
-    options, _ = scan(args)
-    position = 0
-    for option in options:
-        assert position <= option.start or option.start == options[options.index(option) - 1].start
-        assert option.start < option.end <= len(args)
-        position = option.end
+    options, operand = scan(args)
+    for option, following in pairwise(options):
+        assert option.end <= following.start or option.start == following.start  # -cp
+    assert all(option.start < option.end <= len(args) for option in options)
+    assert operand is None or operand in args
 
 
 # -- the start-up path

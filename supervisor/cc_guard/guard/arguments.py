@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Arguments:
-    """`session` is the client's session id when we chose it. `folder` is the session's runtime folder, or
-    empty. `hooks`: whether our hooks were injected. `settings` are files that the client got by
-    `--settings`. `resumed`: the client continues an old conversation."""
+    """`link`: the descriptors to read from and to write to. `session` is the client's session id when we
+    chose it. `folder` is the hooks' spool, or empty. `hooks`: whether our hooks were injected. `settings`
+    are files that the client got by `--settings`. `resumed`: the client continues an old conversation."""
 
-    link: int
+    link: tuple[int, int]
     restarts: int = 0
     session: str | None = None
     folder: str = ""
@@ -33,9 +33,9 @@ def parse(words: list[str]) -> Arguments:
             options[key.removeprefix("option.")] = value
         else:
             values[key] = value
-    link = int(values.pop("link"))
+    reads, writes = map(int, values.pop("link").split(","))
     arguments = Arguments(
-        link=link,
+        link=(reads, writes),
         restarts=int(values.pop("restarts", "0")),
         session=values.pop("session", "") or None,
         folder=values.pop("folder", ""),

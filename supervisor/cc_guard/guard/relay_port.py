@@ -1,7 +1,7 @@
 """The guard's end of the link: frames in, wishes out."""
 
 import asyncio
-import socket
+import os
 from collections.abc import Callable
 
 from cc_guard.relay import link
@@ -10,14 +10,19 @@ from cc_guard.relay import link
 class RelayPort:
     """`on_frame(kind, payload)` for every frame, `on_close()` once when the relay is gone."""
 
-    def __init__(self, fd: int, on_frame: Callable[[int, bytes], None], on_close: Callable[[], None]) -> None:
-        self._socket = socket.socket(fileno=fd)
-        self._socket.setblocking(False)
+    def __init__(
+        self, ends: tuple[int, int], on_frame: Callable[[int, bytes], None], on_close: Callable[[], None]
+    ) -> None:
+        """`ends`: the descriptors to read from and to write to."""
+        self._read_fd, self._write_fd = ends
+        for fd in ends:
+            os.set_blocking(fd, False)
+            os.set_inheritable(fd, False)
         self._decoder = link.Decoder()
         self._on_frame = on_frame
         self._on_close = on_close
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._socket, self._readable)
+        self._loop.add_reader(self._read_fd, self._readable)
         self._open = True
 
     def hold(self, offset: int, release_key: int) -> None:
@@ -42,13 +47,14 @@ class RelayPort:
     def close(self) -> None:
         if self._open:
             self._open = False
-            self._loop.remove_reader(self._socket)
-            self._socket.close()
+            self._loop.remove_reader(self._read_fd)
+            os.close(self._read_fd)
+            os.close(self._write_fd)
             self._on_close()
 
     def _readable(self) -> None:
         try:
-            data = self._socket.recv(256 * 1024)
+            data = os.read(self._read_fd, 256 * 1024)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -65,8 +71,6 @@ class RelayPort:
         if not self._open:
             return
         try:
-            self._socket.send(link.frame(kind, payload))
-        except BlockingIOError:
-            return
+            link.write_some(self._write_fd, link.frame(kind, payload))
         except OSError:
             self.close()

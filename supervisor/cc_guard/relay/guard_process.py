@@ -1,7 +1,6 @@
 """Starting the guard, and starting it again when it dies. The session never waits for it."""
 
 import os
-import socket
 import sys
 import time
 
@@ -21,12 +20,14 @@ class GuardProcess:
         self._starts = 0
         self._next_start = 0.0
         self._started_at = 0.0
-        self._guard_end: socket.socket | None = None
+        self._guard_ends: tuple[int, ...] = ()
         self.link = self._new_link()
 
     def _new_link(self) -> GuardLink:
-        ours, self._guard_end = socket.socketpair()
-        return GuardLink(ours)
+        from_guard, guard_writes = os.pipe()
+        guard_reads, to_guard = os.pipe()
+        self._guard_ends = guard_reads, guard_writes
+        return GuardLink(from_guard, to_guard)
 
     @property
     def running(self) -> bool:
@@ -41,15 +42,14 @@ class GuardProcess:
 
     def start(self) -> None:
         """Spawn the guard with its end of the link and /dev/null, and nothing else of ours."""
-        if self.link.closed or self._guard_end is None:
+        if not self._guard_ends:
             self.link = self._new_link()
-        end = self._guard_end
-        assert end is not None
         self._starts += 1
         self._started_at = time.monotonic()
-        own = [f"link={end.fileno()}", f"restarts={self._starts - 1}"]
+        own = [f"link={','.join(map(str, self._guard_ends))}", f"restarts={self._starts - 1}"]
         argv = [sys.executable, "-P", "-m", "cc_guard.guard", *own, *self._words]
-        os.set_inheritable(end.fileno(), True)
+        for fd in self._guard_ends:
+            os.set_inheritable(fd, True)
         actions = [
             (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0),
             (os.POSIX_SPAWN_DUP2, 0, 1),
@@ -60,8 +60,7 @@ class GuardProcess:
         except OSError:
             self._pid = 0
             self._schedule()
-        end.close()
-        self._guard_end = None
+        self._close_guard_ends()
 
     def reap(self) -> bool:
         """True when the guard has just been found dead; a new start is scheduled then."""
@@ -89,9 +88,7 @@ class GuardProcess:
 
     def finish(self) -> None:
         """Close the link, which ends the guard, and give it a moment to write its last row."""
-        self.link.close()
-        if self._guard_end is not None:
-            self._guard_end.close()
+        self.disown()
         end = time.monotonic() + _EXIT_WAIT_S
         while self._pid and time.monotonic() < end:
             if os.waitpid(self._pid, os.WNOHANG)[0]:
@@ -102,8 +99,12 @@ class GuardProcess:
     def disown(self) -> None:
         """Close both ends, in a process that was forked from the relay."""
         self.link.close()
-        if self._guard_end is not None:
-            self._guard_end.close()
+        self._close_guard_ends()
+
+    def _close_guard_ends(self) -> None:
+        for fd in self._guard_ends:
+            os.close(fd)
+        self._guard_ends = ()
 
     def _schedule(self) -> None:
         now = time.monotonic()

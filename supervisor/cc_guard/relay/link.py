@@ -6,7 +6,6 @@ still queued is dropped, and one STALE frame tells the guard that its screen mod
 
 import errno
 import os
-import socket
 import struct
 
 HEADER = struct.Struct("!BI")
@@ -64,85 +63,85 @@ class Decoder:
 
 
 class GuardLink:
-    """The relay's end of the socketpair. `closed` is set when the guard is gone."""
+    """The relay's end: one pipe each way. `closed` is set when the guard is gone.
 
-    def __init__(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
-        self.sock = sock
+    Sending only queues; `flush` writes. The relay flushes when the terminal and the client have nothing to
+    say, so that waking the guard never delays a key.
+    """
+
+    def __init__(self, read_fd: int, write_fd: int) -> None:
+        os.set_blocking(read_fd, False)
+        os.set_blocking(write_fd, False)
+        self.read_fd = read_fd
+        self.write_fd = write_fd
         self.closed = False
+        self.queued = 0
         self._decoder = Decoder()
-        self._queue: list[bytes] = []  # whole frames, but for the first, which may be sent in part
+        self._queue: list[bytes] = []
         self._first_sent = 0
-        self._queued = 0
         self._dropped = False
-
-    @property
-    def pending(self) -> bool:
-        return bool(self._queue)
 
     def output(self, data: bytes, offset: int) -> None:
         """Copy `data`, which ends at `offset` of all output, to the guard, or drop the copy."""
-        if self._queued + len(data) > QUEUE_LIMIT:
+        if self.queued + len(data) > QUEUE_LIMIT:
             self._drop_output()
-        if self._dropped:
-            if self._queue:
-                return
+        if not self._dropped:
+            self.send(OUTPUT, data)
+        elif not self._queue:
             self._dropped = False
             self.send(STALE, OFFSET.pack(offset))
-            return
-        self.send(OUTPUT, data)
 
     def send(self, kind: int, payload: bytes = b"") -> None:
-        if self.closed:
-            return
-        data = frame(kind, payload)
-        self._queue.append(data)
-        self._queued += len(data)
-        self.flush()
+        if not self.closed:
+            data = frame(kind, payload)
+            self._queue.append(data)
+            self.queued += len(data)
 
     def flush(self) -> None:
         while self._queue and not self.closed:
-            data = self._queue[0]
+            first = self._queue[0]
             try:
-                sent = self.sock.send(memoryview(data)[self._first_sent :])
-            except (BlockingIOError, InterruptedError):
-                return
+                sent = write_some(self.write_fd, memoryview(first)[self._first_sent :])
             except OSError:
                 self.closed = True
                 return
-            self._queued -= sent
+            if not sent:
+                return
+            self.queued -= sent
             self._first_sent += sent
-            if self._first_sent == len(data):
-                self._queue.pop(0)
+            if self._first_sent == len(first):
+                del self._queue[0]
                 self._first_sent = 0
 
     def receive(self) -> list[tuple[int, bytes]]:
         try:
-            data = self.sock.recv(65536)
+            data = os.read(self.read_fd, 65536)
         except (BlockingIOError, InterruptedError):
             return []
         except OSError:
             data = b""
+        try:
+            frames = self._decoder.feed(data)
+        except ValueError:
+            data = b""
         if not data:
             self.closed = True
             return []
-        try:
-            return self._decoder.feed(data)
-        except ValueError:
-            self.closed = True
-            return []
+        return frames
 
     def close(self) -> None:
         self.closed = True
-        self.sock.close()
+        for fd in (self.read_fd, self.write_fd):
+            if fd >= 0:
+                os.close(fd)
+        self.read_fd = self.write_fd = -1
 
     def _drop_output(self) -> None:
+        """Frames that are not output stay, and a frame of which a part is on its way must be finished."""
         self._dropped = True
-        first, rest = self._queue[:1], self._queue[1:]
-        if first and not self._first_sent and first[0][0] == OUTPUT:
-            first = []
-        self._queue = first + [f for f in rest if f[0] != OUTPUT]
-        self._queued = sum(map(len, self._queue)) - self._first_sent
+        begun = 1 if self._first_sent else 0
+        self._queue[begun:] = [f for f in self._queue[begun:] if f[0] != OUTPUT]
+        self.queued = sum(map(len, self._queue)) - self._first_sent
 
 
 def write_some(fd: int, data: bytes | bytearray | memoryview) -> int:

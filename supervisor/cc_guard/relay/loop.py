@@ -10,7 +10,6 @@ import errno
 import os
 import select
 import signal
-import socket
 import struct
 import termios
 import time
@@ -29,6 +28,9 @@ _DRAIN_LIMIT_S = 2.0
 _TERM_GRACE_S = 10.0  # SessionEnd hooks may run after SIGTERM; then SIGKILL
 _GUARD_DELAY_S = 0.3  # after the client's first output, else this long after its start
 _REPAINT_GAP_S = 0.05
+_COPY_DELAY_S = 0.002  # more than a key's way to the client and back, 0.2 ms
+_COPY_SIZE = 32 * 1024
+_COPY_AGE_S = 0.02
 
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP)
 _HANDLED = (*_FORWARDED, signal.SIGWINCH, signal.SIGCHLD, signal.SIGCONT)
@@ -37,11 +39,14 @@ _HANDLED = (*_FORWARDED, signal.SIGWINCH, signal.SIGCHLD, signal.SIGCONT)
 class Relay:
     """Runs one session. `run()` returns the client's wait status."""
 
-    def __init__(self, terminal: Terminal, master: int, reports: socket.socket, guard: GuardProcess) -> None:
+    def __init__(
+        self, terminal: Terminal, master: int, reports: int, orders: int, guard: GuardProcess
+    ) -> None:
         os.set_blocking(master, False)
         self.terminal = terminal
         self.master = master
         self.reports = reports
+        self.orders = orders
         self.guard = guard
         self.hold = Hold()
         self.client = 0
@@ -61,6 +66,8 @@ class Relay:
         self._kill_at = 0.0
         self._repaint_at = 0.0
         self._mend: Mend | None = None
+        self._copied_at = 0.0
+        self._guard_behind = False
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -77,17 +84,17 @@ class Relay:
             self._turn()
         assert self.status is not None
         self.terminal.write_all(self._to_terminal, 1.0)
-        self.guard.link.send(link.EVENT, b"exit %d" % self.status)
+        self._tell(b"exit %d" % self.status)
         return self.status
 
     # One turn: bytes first.
 
     def _turn(self) -> None:
         stdin, master, output = self.terminal.stdin, self.master, self.terminal.output
-        readers: list[int] = [self._wake_read]
-        writers: list[int] = []
+        readers = [self._wake_read]
+        writers = []
         if self.status is None:
-            readers.append(self.reports.fileno())
+            readers.append(self.reports)
         if self._terminal_open and len(self._to_client) < BUFFER_LIMIT:
             readers.append(stdin)
         if self._master_open:
@@ -99,10 +106,11 @@ class Relay:
             writers.append(output)
         guard = self.guard.link
         if not guard.closed:
-            readers.append(guard.sock.fileno())
-            if guard.pending and self.guard.running:
-                writers.append(guard.sock.fileno())
-        ready, writable, _ = select.select(readers, writers, [], self._timeout())
+            readers.append(guard.read_fd)
+            if self._guard_behind:
+                writers.append(guard.write_fd)
+        timeout = self._timeout()
+        ready, writable, _ = select.select(readers, writers, [], self._copy_timeout(guard, timeout))
 
         if output in writable:
             self._flush_terminal()
@@ -114,15 +122,39 @@ class Relay:
             self._read_master()
         if self._wake_read in ready:
             self._on_signals()
-        if self.reports.fileno() in ready:
+        if self.reports in ready:
             self._on_reports()
-        if guard is self.guard.link and not guard.closed:
-            if guard.sock.fileno() in writable:
-                guard.flush()
-            if guard.sock.fileno() in ready:
-                for kind, payload in guard.receive():
-                    self._on_command(kind, payload)
-        self._on_time()
+        if guard.read_fd in ready and guard is self.guard.link:
+            for kind, payload in guard.receive():
+                self._on_command(kind, payload)
+        self._copy(idle=not ready)
+        if timeout is not None or self.guard.link.closed:
+            self._on_time()
+
+    def _copy_timeout(self, guard: link.GuardLink, timeout: float | None) -> float | None:
+        if not guard.queued or self._guard_behind or not self.guard.running:
+            return timeout
+        return _COPY_DELAY_S if timeout is None else min(timeout, _COPY_DELAY_S)
+
+    def _copy(self, idle: bool) -> None:
+        """Give the guard its copy when nobody else has anything to say, or when it has waited too long:
+        a guard that wakes up takes a core from the client at the very moment when it handles a key."""
+        guard = self.guard.link
+        if not guard.queued or guard.closed or not self.guard.running:
+            return
+        now = time.monotonic()
+        if not self._copied_at:
+            self._copied_at = now
+        if idle or self._guard_behind or guard.queued > _COPY_SIZE or now - self._copied_at > _COPY_AGE_S:
+            guard.flush()
+            self._guard_behind = guard.queued > 0
+            self._copied_at = 0.0
+
+    def _tell(self, words: bytes) -> None:
+        """An event for the guard, at once."""
+        self.guard.link.send(link.EVENT, words)
+        if self.guard.running:
+            self.guard.link.flush()
 
     def _timeout(self) -> float | None:
         due = []
@@ -150,8 +182,10 @@ class Relay:
             return
         if self.hold.active:
             data = self._while_held(data)
-        self._to_client += data
-        self._flush_client()
+        if self._to_client:
+            self._to_client += data
+        else:
+            self._to_client += data[self._give_client(data) :]
         if data and keys.is_typing(data):
             self.guard.link.send(link.KEY, link.TIME.pack(time.monotonic()))
 
@@ -199,18 +233,24 @@ class Relay:
             self._terminal_gone()
 
     def _flush_client(self) -> None:
-        if not self._to_client or not self._master_open:
-            return
+        del self._to_client[: self._give_client(self._to_client[:READ_SIZE])]
+
+    def _give_client(self, data: bytes | bytearray) -> int:
+        """Bytes that the client's terminal took; all of them when there is no client any more."""
+        if not self._master_open:
+            return len(data)
         try:
-            del self._to_client[: link.write_some(self.master, self._to_client[:READ_SIZE])]
+            return link.write_some(self.master, data)
         except OSError:
-            self._to_client.clear()
+            return len(data)
 
     # The client's state.
 
     def _on_reports(self) -> None:
         try:
-            data = self.reports.recv(shim.REPORT.size, socket.MSG_WAITALL)
+            data = os.read(
+                self.reports, shim.REPORT.size
+            )  # 5 bytes are written and read in one piece: pipe(7)
         except OSError:
             data = b""
         if len(data) < shim.REPORT.size:
@@ -219,7 +259,7 @@ class Relay:
         kind, value = shim.REPORT.unpack(data)
         if kind == shim.STARTED:
             self.client = value
-            self.guard.link.send(link.EVENT, b"pid %d" % value)
+            self._tell(b"pid %d" % value)
         elif kind == shim.EXEC_FAILED:
             self.exec_errno = value
         elif kind == shim.STOPPED:
@@ -255,7 +295,7 @@ class Relay:
             self._read_master()
         self.terminal.write_all(self._to_terminal, 1.0)
         self._to_terminal.clear()
-        self.guard.link.send(link.EVENT, b"suspended")
+        self._tell(b"suspended")
         self.terminal.restore()
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(
@@ -265,7 +305,7 @@ class Relay:
         self.terminal.raw()
         self._resize()
         self._signal_client(signal.SIGCONT)
-        self.guard.link.send(link.EVENT, b"resumed")
+        self._tell(b"resumed")
 
     def _on_signals(self) -> None:
         try:
@@ -327,10 +367,8 @@ class Relay:
             self._notice(payload)
         elif kind == link.MODES:
             self.modes = payload
-            try:
-                self.reports.send(payload + b"\0")
-            except OSError:
-                return
+            with contextlib.suppress(OSError):
+                os.write(self.orders, payload + b"\0")
         elif kind == link.REPAINT:
             self._repaint()
 
@@ -340,9 +378,9 @@ class Relay:
         fresh = offset == self._offset and not self._to_terminal and not self._readable(self.master)
         free = not self.hold.active and self.status is None and self._client_in_foreground()
         if fresh and free and self.hold.start(self.client, release_key):
-            self.guard.link.send(link.EVENT, b"held %d" % offset)
+            self._tell(b"held %d" % offset)
         else:
-            self.guard.link.send(link.EVENT, b"refused")
+            self._tell(b"refused")
 
     def _release(self, reason: str) -> None:
         if not self.hold.active:
@@ -355,7 +393,7 @@ class Relay:
             self._mend = Mend(self.hold.mend)
             self.hold.mend = b""
         self.hold.end()
-        self.guard.link.send(link.EVENT, b"released " + reason.encode())
+        self._tell(b"released " + reason.encode())
 
     def _while_held(self, data: bytes) -> bytes:
         """Take the release key out of the input; what else is typed waits in the client's queue."""

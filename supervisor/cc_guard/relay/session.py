@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import stat
 import sys
 
@@ -26,22 +25,22 @@ def run(program: str, argv: list[str], environ: dict[str, str], guard_words: lis
     inherited = _open_descriptors()
     terminal = Terminal()
     master, slave = open_pty(get_winsize(0), terminal.saved)
-    reports, shim_end = socket.socketpair()
+    reports, shim_reports = os.pipe()
+    shim_orders, orders = os.pipe()
     spawn = shim.Spawn(program, argv, environ, slave, _same_terminal(1, 2), ignored)
     guard = GuardProcess(guard_words)
     terminal.raw()
     try:
         pid = os.fork()
         if pid == 0:
-            os.close(master)
-            reports.close()
+            for fd in (master, reports, orders):
+                os.close(fd)
             guard.disown()
-            shim.run(spawn, shim_end, terminal.stdin, terminal.saved, inherited)
-        os.close(slave)
-        shim_end.close()
-        for fd in inherited:
+            wires = shim.Wires(shim_reports, shim_orders, terminal.stdin)
+            shim.run(spawn, wires, terminal.saved, inherited)
+        for fd in (slave, shim_reports, shim_orders, *inherited):
             os.close(fd)
-        relay = Relay(terminal, master, reports, guard)
+        relay = Relay(terminal, master, reports, orders, guard)
         try:
             relay.install_signals()
             status = relay.run()
@@ -52,8 +51,8 @@ def run(program: str, argv: list[str], environ: dict[str, str], guard_words: lis
         terminal.drop_late_replies(relay.tail)
     finally:
         terminal.restore()
-    os.close(master)
-    reports.close()
+    for fd in (master, reports, orders):
+        os.close(fd)
     guard.finish()
     os.waitpid(pid, 0)
     if relay.exec_errno:

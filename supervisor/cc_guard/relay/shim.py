@@ -11,7 +11,6 @@ import errno
 import os
 import select
 import signal
-import socket
 import struct
 import termios
 import time
@@ -50,9 +49,19 @@ class Spawn:
         self.ignored = ignored
 
 
-def run(spawn: Spawn, reports: socket.socket, outer: int, saved: Attributes, inherited: list[int]) -> None:
-    """Body of the shim process; never returns. `outer` is the user's terminal, `saved` its attributes;
-    `inherited` are descriptors meant for the client alone."""
+class Wires:
+    """The shim's descriptors: `reports` to the relay, `orders` from it (its end is the relay's death),
+    `outer` is the user's terminal."""
+
+    def __init__(self, reports: int, orders: int, outer: int) -> None:
+        self.reports = reports
+        self.orders = orders
+        self.outer = outer
+
+
+def run(spawn: Spawn, wires: Wires, saved: Attributes, inherited: list[int]) -> None:
+    """Body of the shim process; never returns. `saved` are the terminal's attributes, `inherited`
+    descriptors meant for the client alone."""
     status = 1
     try:
         signal.set_wakeup_fd(-1)
@@ -62,13 +71,13 @@ def run(spawn: Spawn, reports: socket.socket, outer: int, saved: Attributes, inh
         _acquire_terminal(spawn.slave)
         child = os.fork()
         if child == 0:
-            _exec_client(spawn, reports)
+            _exec_client(spawn, wires.reports)
         with contextlib.suppress(OSError):
             os.setpgid(child, child)
         for fd in (spawn.slave, *inherited):
             os.close(fd)
-        reports.sendall(REPORT.pack(STARTED, child))
-        status = _watch(child, reports, outer, saved)
+        os.write(wires.reports, REPORT.pack(STARTED, child))
+        status = _watch(child, wires, saved)
     finally:
         os._exit(status)
 
@@ -79,7 +88,7 @@ def _acquire_terminal(slave: int) -> None:
     fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
 
 
-def _exec_client(spawn: Spawn, reports: socket.socket) -> None:
+def _exec_client(spawn: Spawn, reports: int) -> None:
     try:
         os.setpgid(0, 0)
         os.tcsetpgrp(spawn.slave, os.getpid())
@@ -93,12 +102,12 @@ def _exec_client(spawn: Spawn, reports: socket.socket) -> None:
             os.dup2(spawn.slave, 2)
         os.execve(spawn.program, spawn.argv, spawn.environ)
     except OSError as error:
-        reports.sendall(REPORT.pack(EXEC_FAILED, error.errno or errno.ENOEXEC))
+        os.write(reports, REPORT.pack(EXEC_FAILED, error.errno or errno.ENOEXEC))
     finally:
         os._exit(127)
 
 
-def _watch(child: int, reports: socket.socket, outer: int, saved: Attributes) -> int:
+def _watch(child: int, wires: Wires, saved: Attributes) -> int:
     """Report every change of the client's state until it has ended or the relay is gone."""
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
@@ -107,27 +116,27 @@ def _watch(child: int, reports: socket.socket, outer: int, saved: Attributes) ->
     signal.signal(signal.SIGCHLD, lambda *_: None)
     resets = b""
     while True:
-        if _report_changes(child, reports):
+        if _report_changes(child, wires.reports):
             _leave_foreground()
             return 0
-        ready, _, _ = select.select([wake_read, reports.fileno()], [], [])
+        ready, _, _ = select.select([wake_read, wires.orders], [], [])
         if wake_read in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake_read, 512)
-        if reports.fileno() in ready:
-            data = reports.recv(65536)
+        if wires.orders in ready:
+            data = os.read(wires.orders, 65536)
             if not data:
                 break
             resets = data.removesuffix(b"\0").rpartition(b"\0")[2]
     _end_client(child)
     with contextlib.suppress(OSError, termios.error):
         if resets:
-            os.write(outer, resets)
-        termios.tcsetattr(outer, termios.TCSANOW, saved)
+            os.write(wires.outer, resets)
+        termios.tcsetattr(wires.outer, termios.TCSANOW, saved)
     return 1
 
 
-def _report_changes(child: int, reports: socket.socket) -> bool:
+def _report_changes(child: int, reports: int) -> bool:
     """True when the client has ended."""
     while True:
         pid, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
@@ -140,7 +149,7 @@ def _report_changes(child: int, reports: socket.socket) -> bool:
         else:
             report = REPORT.pack(EXITED, status)
         with contextlib.suppress(OSError):
-            reports.sendall(report)
+            os.write(reports, report)
         if os.WIFEXITED(status) or os.WIFSIGNALED(status):
             return True
 
