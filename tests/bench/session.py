@@ -36,7 +36,7 @@ class Session:
         self, contestant: Contestant, folder: Path, program: str, environment: Mapping[str, str]
     ) -> None:
         self.contestant = contestant
-        self.mark = folder.name
+        self.mark = str(folder)  # unique: a second bench may run beside this one
         self.program = program
         self._tail = b""  # the latest output, to show when something goes wrong
         self._ended = False

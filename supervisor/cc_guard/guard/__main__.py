@@ -10,11 +10,13 @@ from cc_guard import paths
 from cc_guard.guard import arguments
 
 _LOG_LIMIT = 256 * 1024
+_NICE = 5  # where cores are short, the client and the relay go first
 
 
 def main() -> int:
     with contextlib.suppress(OSError):
         os.setsid()  # the terminal's signals are for the session, not for the guard
+    os.nice(_NICE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _log_to_file()
     given = arguments.parse(sys.argv[1:])
