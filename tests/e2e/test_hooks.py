@@ -84,6 +84,7 @@ class Session:
         self.screen.watch(2)
 
     def quit(self) -> str:
+        self.screen.watch(2)  # while a Stop hook runs, the key would only end that
         self.screen.type("\x03")
         self.screen.wait_for("again to exit")
         self.screen.type("\x03")
