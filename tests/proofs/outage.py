@@ -60,7 +60,9 @@ class Outcome:
         return found
 
 
-def prove(version: str, seconds: float, tls: bool = False, bare_terminal: bool = False, stock: bool = True) -> Outcome:
+def prove(
+    version: str, seconds: float, tls: bool = False, bare_terminal: bool = False, stock: bool = True
+) -> Outcome:
     """`bare_terminal`: the client does not know that it is in tmux, and synchronizes its updates."""
     with ExitStack() as stack:
         guarded = stack.enter_context(_Session(version, True, tls, bare_terminal))
@@ -131,8 +133,14 @@ def _boxes(screen: str) -> list[str]:
     return [row for row in screen.splitlines() if row.startswith((">\xa0", "❯\xa0")) or row in (">", "❯")]
 
 
+def _seconds(value: float | None) -> str:
+    return "never" if value is None else f"{value:.2f} s"
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.proofs.outage", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.proofs.outage", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--seconds", type=float, default=240.0)
     parser.add_argument("--version", action="append", choices=VERSIONS)
     parser.add_argument("--tls", action="store_true")
@@ -142,15 +150,13 @@ def main() -> int:
     with ThreadPoolExecutor(len(versions)) as pool:
         runs = [pool.submit(prove, v, options.seconds, options.tls, options.bare_terminal) for v in versions]
         outcomes = [run.result() for run in runs]
-    print(f"{'version':9} {'outage':>7} {'cc-guard':>9} {'client alone':>14} {'retries':>8} {'recovery_s':>11} outcome")
+    row = "{:9} {:>7} {:>9} {:>13} {:>8} {:>11} {}".format
+    print(row("version", "outage", "cc-guard", "client alone", "retries", "recovery_s", "outcome"))
     for outcome in outcomes:
         incident = outcome.incidents[0] if outcome.incidents else {}
-        alone = "never" if outcome.stock_s is None else f"{outcome.stock_s:.2f} s"
-        guarded = "never" if outcome.guarded_s is None else f"{outcome.guarded_s:.2f} s"
-        print(
-            f"{outcome.version:9} {outcome.seconds:5.0f} s {guarded:>9} {alone:>14}"
-            f" {incident.get('retries_spent', '-'):>8} {incident.get('recovery_s', '-'):>11} {incident.get('outcome', '-')}"
-        )
+        told = (str(incident.get(key, "-")) for key in ("retries_spent", "recovery_s", "outcome"))
+        delays = (_seconds(outcome.guarded_s), _seconds(outcome.stock_s))
+        print(row(outcome.version, f"{outcome.seconds:.0f} s", *delays, *told))
     complaints = [f"{outcome.version}: {text}" for outcome in outcomes for text in outcome.complaints()]
     print(*complaints, sep="\n")
     return 1 if complaints else 0

@@ -101,7 +101,9 @@ class Outer:
         deadline = time.monotonic() + timeout_s
         while not holds():
             if time.monotonic() > deadline:
-                raise AssertionError(f"{what} within {timeout_s:g} s; output ended {bytes(self.output[-600:])!r}")
+                raise AssertionError(
+                    f"{what} within {timeout_s:g} s; output ended {bytes(self.output[-600:])!r}"
+                )
             if self.master < 0:
                 time.sleep(0.01)
             self.read(0.01)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from cc_guard import history, paths
 from cc_guard.history import History, HistoryError, UnknownIncident
 from cc_guard.incident.record import Action, Finding, Incident, Symptom, new_id

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from cc_guard import paths
 from cc_guard.commands.incidents import main
 from cc_guard.history import History

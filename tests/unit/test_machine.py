@@ -34,7 +34,9 @@ class Run:
         return self.do(m.Seen(Symptom(WALL + self.now, "connection", "cleared"), "screen"), after)
 
     def failed(self, after: float = 0.0) -> list[m.Effect]:
-        return self.do(m.Seen(Symptom(WALL + self.now, "connection", "failed", confirmed=True), "transcript"), after)
+        return self.do(
+            m.Seen(Symptom(WALL + self.now, "connection", "failed", confirmed=True), "transcript"), after
+        )
 
     def probe(self, ok: bool, after: float = 0.0) -> list[m.Effect]:
         return self.do(m.Probed(Finding("api.path", "pass" if ok else "fail", "…"), ok), after)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from cc_guard import owner
 from cc_guard.owner import Owner
 

@@ -4,9 +4,10 @@ import base64
 import random
 
 import pytest
-from cc_guard.redact import is_secret_name, redact
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cc_guard.redact import is_secret_name, redact
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from cc_guard import paths, settings, settings_cache
 from cc_guard.settings_cache import SettingsError, check, load, needs_check
 

@@ -80,25 +80,30 @@ class GuardLink:
         self._queue: list[bytes] = []
         self._first_sent = 0
         self._dropped = False
+        self._end = 0  # offset of all output
 
     def output(self, data: bytes, offset: int) -> None:
         """Copy `data`, which ends at `offset` of all output, to the guard, or drop the copy."""
+        self._end = offset
         if self.queued + len(data) > QUEUE_LIMIT:
             self._drop_output()
         if not self._dropped:
             self.send(OUTPUT, data)
-        elif not self._queue:
-            self._dropped = False
-            self.send(STALE, OFFSET.pack(offset))
 
     def send(self, kind: int, payload: bytes = b"") -> None:
-        if not self.closed:
+        """To a guard that reads nothing any more, nothing is said any more."""
+        if not self.closed and self.queued < 2 * QUEUE_LIMIT:
             data = frame(kind, payload)
             self._queue.append(data)
             self.queued += len(data)
 
     def flush(self) -> None:
-        while self._queue and not self.closed:
+        while not self.closed:
+            if not self._queue:
+                if not self._dropped:
+                    return
+                self._dropped = False
+                self.send(STALE, OFFSET.pack(self._end))
             first = self._queue[0]
             try:
                 sent = write_some(self.write_fd, memoryview(first)[self._first_sent :])

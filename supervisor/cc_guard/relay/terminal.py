@@ -1,5 +1,6 @@
 """The user's terminal: raw mode and back, window size, an output that never blocks."""
 
+import errno
 import fcntl
 import os
 import select
@@ -36,30 +37,46 @@ class Terminal:
     def __init__(self) -> None:
         self.stdin = 0
         self.saved: Attributes = termios.tcgetattr(0)
+        self.is_raw = False
         self.output, self.chunk = _non_blocking_output()
 
+    @property
+    def in_foreground(self) -> bool:
+        """False where the kernel would stop this process for reading or setting the terminal."""
+        try:
+            return os.tcgetpgrp(self.stdin) == os.getpgrp()
+        except OSError:
+            return True  # not the controlling terminal
+
     def raw(self) -> None:
+        """Raises termios.error; EINTR when a signal came while the kernel had us stopped (`bg`)."""
         tty.setraw(self.stdin, termios.TCSANOW)
+        self.is_raw = True
 
     def restore(self) -> None:
-        try:
-            termios.tcsetattr(self.stdin, termios.TCSADRAIN, self.saved)
-        except termios.error:
-            return  # the terminal is gone
+        """From the background nothing is restored: the terminal is the shell's."""
+        while self.is_raw and self.in_foreground:
+            try:
+                termios.tcsetattr(self.stdin, termios.TCSADRAIN, self.saved)
+            except termios.error as error:
+                if error.args[0] == errno.EINTR:
+                    continue
+            self.is_raw = False  # or the terminal is gone
 
-    def write_all(self, data: bytes | bytearray, deadline_s: float) -> None:
-        """Write what can be written within `deadline_s`; a terminal that is gone takes nothing."""
+    def write_all(self, data: bytes | bytearray, deadline_s: float) -> int:
+        """Write what can be written within `deadline_s`: so many bytes. A terminal that is gone takes none."""
         view = memoryview(data)
         end = time.monotonic() + deadline_s
         while view and (left := end - time.monotonic()) > 0:
             if not select.select([], [self.output], [], left)[1]:
-                return
+                break
             try:
                 view = view[os.write(self.output, view[: self.chunk]) :]
             except BlockingIOError:
                 continue
             except OSError:
-                return
+                break
+        return len(data) - len(view)
 
     def drop_late_replies(self, last_output: bytes) -> None:
         """Read away answers to queries that the client sent just before its end: a shell would take
