@@ -6,6 +6,8 @@ folder with mode 0700.
 
 import os
 
+LOCK = "lock"  # in a session's folder, locked (flock) by the cc-guard that owns it
+
 
 def _base(variable: str, fallback: str) -> str:
     value = os.environ.get(variable, "")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .keys import LOADS
 from .processes import Usage
-from .results import Results, p50, paired_difference, paired_ratio
+from .results import Results, p50, paired_difference, paired_ratios
 
 US = "cc-guard"
 MIB = 1024 * 1024
@@ -20,7 +20,10 @@ IDLE_PERCENT = 0.5
 
 @dataclass(frozen=True)
 class Verdict:
-    """One budget: what was asked, what was seen, and whether it was met (None: not measured)."""
+    """One budget: what was asked, what was seen, and whether it was met (None: not measured).
+
+    A ratio is seen as `median (first–third quartile of the rounds)`, and judged by its median.
+    """
 
     budget: str
     seen: str
@@ -44,9 +47,11 @@ def _keys(results: Results, load: str) -> Verdict:
     others = [name for name in KEY_RATIO if name in results.keys]
     if ours is None or not others:
         return Verdict(budget, "", None)
-    ratios = {name: paired_ratio(ours[load], results.keys[name][load]) for name in others}
-    seen = ", ".join(f"{name} × {ratio:.2f}" for name, ratio in ratios.items())
-    return Verdict(budget, seen, all(ratio <= KEY_RATIO[name] for name, ratio in ratios.items()))
+    ratios = {name: paired_ratios(ours[load], results.keys[name][load]) for name in others}
+    seen = ", ".join(
+        f"{name} × {middle:.2f} ({low:.2f}–{high:.2f})" for name, (low, middle, high) in ratios.items()
+    )
+    return Verdict(budget, seen, all(ratio <= KEY_RATIO[name] for name, (_, ratio, _) in ratios.items()))
 
 
 def _start(results: Results) -> Verdict:

@@ -3,7 +3,8 @@
 The child answers each key with a token that occurs once.  Keys are typed one after the other with a pause of
 random length, so that they fall on every phase of the frames.  Three loads: an idle child, and one that
 redraws 60 frames/s of 4 KB and of 20 KB.  One round is one burst of keys per load and contestant; the
-sessions of the others are open but idle meanwhile.
+sessions of the others are open but idle meanwhile.  Many short rounds: the noise of a machine comes and goes
+within seconds.
 """
 
 import random
@@ -46,7 +47,7 @@ def _burst(session: Session, size: bytes, gaps: Sequence[float], typed: int) -> 
     """Type one key per gap under a load, and leave the child idle again."""
     took = []
     session.send(size)
-    session.pump(0.1)
+    session.pump(0.08)  # the first frames
     for number, gap in enumerate(gaps, typed):
         letter = LETTERS[number % 26 : number % 26 + 1]
         session.pump(gap)
@@ -55,5 +56,5 @@ def _burst(session: Session, size: bytes, gaps: Sequence[float], typed: int) -> 
         seen = session.wait_for(b"<%06d%s>" % (number, letter), ANSWER_WITHIN)
         took.append((seen - sent) * 1000)
     session.send(LOADS["idle"])
-    session.pump(0.05)  # the last frames
+    session.pump(0.03)  # the last frames
     return took

@@ -18,16 +18,16 @@ class Plan:
 
 
 FULL = Plan(
-    key_rounds=9,
-    keys_per_round=200,
+    key_rounds=25,
+    keys_per_round=40,
     start_rounds=30,
     output_rounds=4,
     megabytes_per_round=50,
     idle_seconds=30,
 )
 QUICK = Plan(
-    key_rounds=3,
-    keys_per_round=30,
+    key_rounds=7,
+    keys_per_round=12,
     start_rounds=7,
     output_rounds=2,
     megabytes_per_round=8,

@@ -7,7 +7,7 @@ from .budgets import MEMORY_MIB, MIB, Verdict, rss_of
 from .keys import LOADS
 from .plan import Plan
 from .processes import Usage
-from .results import Results, over_rounds, p50, p99, paired_difference
+from .results import Results, p50, p50_of_rounds, p99_of_rounds, paired_difference
 
 MISSING = "–"
 WORDS = {True: "met", False: "MISSED", None: MISSING}
@@ -56,8 +56,8 @@ def per_process(results: Results, names: Sequence[str]) -> list[str]:
 def _rows(plan: Plan) -> Iterator[tuple[str, str, Cell]]:
     """Label, unit and cell of every row; the labels of judged rows are those of `budgets.judge`."""
     for load in LOADS:
-        yield f"key p50, {load}", "ms", partial(_key, load, p50)
-        yield f"key p99, {load}", "ms", partial(_key, load, p99)
+        yield f"key p50, {load}", "ms", partial(_key, load, p50_of_rounds)
+        yield f"key p99, {load}", "ms", partial(_key, load, p99_of_rounds)
     yield "start", "ms", _start
     yield "throughput", "MB/s", lambda results, name: f"{p50(results.output[name].rates):.0f}"
     yield "bytes identical", "", _identity
@@ -67,8 +67,10 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str, Cell]]:
     yield "idle CPU", "% core", _idle
 
 
-def _key(load: str, summary: Callable[[Sequence[float]], float], results: Results, name: str) -> str:
-    return f"{over_rounds(results.keys[name][load], summary):.3f}"
+def _key(
+    load: str, summary: Callable[[Sequence[Sequence[float]]], float], results: Results, name: str
+) -> str:
+    return f"{summary(results.keys[name][load]):.3f}"
 
 
 def _start(results: Results, name: str) -> str:

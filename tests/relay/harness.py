@@ -8,7 +8,6 @@ import contextlib
 import fcntl
 import os
 import select
-import signal
 import struct
 import subprocess
 import sys
@@ -86,12 +85,12 @@ class Outer:
 
     # Time passes, as on a terminal: reading.
 
-    def read(self, timeout_s: float) -> bytes:
+    def read(self, timeout_s: float, size: int = 65536) -> bytes:
         """What there is, as soon as there is something; nothing after `timeout_s`."""
         if self.master < 0 or not select.select([self.master], [], [], max(0.0, timeout_s))[0]:
             return b""
         try:
-            data = os.read(self.master, 65536)
+            data = os.read(self.master, size)
         except OSError:
             data = b""
         self.output += data
@@ -110,12 +109,21 @@ class Outer:
 
     def wait_for(self, token: bytes, timeout_s: float = TIMEOUT_S) -> bytes:
         """The output up to and with the next `token`."""
-        self.until(lambda: token in self.output[self._searched :], f"no {token!r}", timeout_s)
-        start = self._searched
-        self._searched = self.output.index(token, start) + len(token)
+        start = looked = self._searched
+        at = -1
+
+        def found() -> bool:
+            nonlocal at, looked
+            at = self.output.find(token, looked)
+            looked = max(start, len(self.output) - len(token))
+            return at >= 0
+
+        self.until(found, f"no {token!r}", timeout_s)
+        self._searched = at + len(token)
         return bytes(self.output[start : self._searched])
 
     def pump(self, seconds: float) -> None:
+        """Lets time pass."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             self.read(left)
@@ -178,14 +186,10 @@ class Outer:
         return self._one(lambda p: _is_cc_guard(p) and not _is_cc_guard(p.parent()), "relay")
 
     def shim(self) -> psutil.Process:
-        return self._one(lambda p: _is_cc_guard(p) and _is_cc_guard(p.parent()), "shim")
+        return self._one(_is_shim, "shim")
 
     def client(self) -> psutil.Process:
-        def is_client(process: psutil.Process) -> bool:
-            shim = process.parent()
-            return not _is_cc_guard(process) and _is_cc_guard(shim) and _is_cc_guard(shim.parent())
-
-        return self._one(is_client, "client")
+        return self._one(lambda p: not _is_cc_guard(p) and _is_shim(p.parent()), "client")
 
     def guard(self) -> psutil.Process:
         return self._one(is_guard, "guard")
@@ -206,10 +210,14 @@ class Outer:
     def nothing_remains(self, timeout_s: float = TIMEOUT_S) -> None:
         self.until(lambda: not self.processes(), "processes remain", timeout_s)
 
+    def only_guards(self) -> bool:
+        return all(_safely(is_guard, process) or not process.is_running() for process in self.processes())
+
     def close(self) -> None:
-        for process in [*self.processes(), psutil.Process()][:-1]:
-            with contextlib.suppress(psutil.Error):
-                process.send_signal(signal.SIGKILL)
+        if not self.only_guards():
+            for process in self.processes():
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
         self.process.wait()
         if self.master >= 0:
             self.hang_up()
@@ -233,6 +241,10 @@ def _is_cc_guard(process: psutil.Process | None) -> bool:
         return False
     words = process.cmdline()[:3]
     return any(word == CC_GUARD or "cc_guard.cli" in word for word in words)
+
+
+def _is_shim(process: psutil.Process | None) -> bool:
+    return process is not None and _is_cc_guard(process) and _is_cc_guard(process.parent())
 
 
 def _safely(wanted: Callable[[psutil.Process], bool], process: psutil.Process) -> bool:

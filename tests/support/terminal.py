@@ -88,10 +88,14 @@ class Terminal:
         """The program's exit status once it has ended, 128 + n after signal n."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            dead, status, sign = self._tmux(
-                "display-message", "-p", "#{pane_dead} #{pane_dead_status} #{pane_dead_signal}"
-            ).split(" ")
-            if dead == "1":
+            answer = self._tmux(
+                "display-message", "-p", "#{pane_dead},#{pane_dead_status},#{pane_dead_signal}"
+            )
+            dead, status, sign = answer.strip().split(",")
+            if status or sign:
                 return int(status) if status else 128 + int(sign)
+            if dead == "1":
+                # tmux 3.3a misses some SIGCHLD and leaves a zombie; the end of any other child makes it look.
+                self._tmux("run-shell", "true")
             time.sleep(0.05)
         raise TimeoutError(f"still running after {timeout} s:\n{self.screen()}")

@@ -6,16 +6,15 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True)
 class Arguments:
     """`link`: the descriptors to read from and to write to. `session` is the client's session id when we
-    chose it. `folder` is the hooks' spool, or empty. `hooks`: whether our hooks were injected. `settings`
-    are files that the client got by `--settings`. `resumed`: the client continues an old conversation."""
+    chose it. `folder` is the hooks' spool, or empty when our hooks were not injected. `settings` are files
+    that the client got by `--settings`. `resumed`: the client continues an old conversation."""
 
     link: tuple[int, int]
     restarts: int = 0
     session: str | None = None
     folder: str = ""
     program: str = ""
-    version: str | None = None
-    hooks: bool = False
+    version: tuple[int, ...] | None = None
     resumed: bool = False
     settings: tuple[str, ...] = ()
     options: dict[str, str] = field(default_factory=dict)
@@ -40,8 +39,7 @@ def parse(words: list[str]) -> Arguments:
         session=values.pop("session", "") or None,
         folder=values.pop("folder", ""),
         program=values.pop("program", ""),
-        version=values.pop("version", "") or None,
-        hooks=values.pop("hooks", "") == "1",
+        version=_version(values.pop("version", "")),
         resumed=values.pop("resumed", "") == "1",
         settings=tuple(filter(None, [values.pop("settings", "")])),
         options=options,
@@ -49,3 +47,7 @@ def parse(words: list[str]) -> Arguments:
     if values:
         raise ValueError(f"unknown words: {', '.join(values)}")
     return arguments
+
+
+def _version(text: str) -> tuple[int, ...] | None:
+    return tuple(map(int, text.split("."))) if text else None

@@ -8,10 +8,11 @@ from datetime import datetime
 from cc_guard.channels import facts, spool
 from cc_guard.channels.transcript import TranscriptTail, transcript_path
 from cc_guard.detect.signatures import Signatures
+from cc_guard.guard.arguments import Arguments
 from cc_guard.incident.record import Symptom
 
-_ANSWERED = ("Stop",)
-_FAILED = ("StopFailure",)
+# Before it had StopFailure, the client ran the Stop hooks when it gave up as well (measured up to 2.0.60).
+_STOP_MEANS_ANSWER = (2, 1, 78)
 _SAME_FAILURE_S = 5.0  # the hook and the transcript tell of one failure within milliseconds of each other
 
 
@@ -22,18 +23,19 @@ class Channels:
     def __init__(
         self,
         signatures: Signatures,
-        folder: str,
-        session: str | None,
-        resumed: bool,
+        arguments: Arguments,
         on_symptom: Callable[[Symptom, str], None],
         on_progress: Callable[[float, str], None],
     ) -> None:
         self._signatures = signatures
-        self._spool = folder
+        self._spool = arguments.folder
+        self._stop_means_answer = (arguments.version or (0, 0, 0)) >= _STOP_MEANS_ANSWER
         self._on_symptom = on_symptom
         self._on_progress = on_progress
+        session = arguments.session
         self._path = transcript_path(os.environ, os.getcwd(), session) if session else ""
-        self._tail = TranscriptTail(self._path, from_end=resumed) if self._path else None
+        old = arguments.resumed or arguments.restarts > 0
+        self._tail = TranscriptTail(self._path, from_end=old) if self._path else None
         self._last_failure = 0.0
         self.retry_until = 0.0
         """Epoch seconds until which the client waits for its next attempt, by its transcript."""
@@ -52,9 +54,9 @@ class Channels:
             # Another conversation: what it already holds is history.
             self._path = path
             self._tail = TranscriptTail(path, from_end=event.payload.get("source") != "startup")
-        if event.event in _ANSWERED:
+        if event.event == "Stop" and self._stop_means_answer:
             self._on_progress(event.t, "hook")
-        elif event.event in _FAILED:
+        elif event.event == "StopFailure":
             self._failed(str(event.payload.get("last_assistant_message") or ""), "hook")
 
     def _row(self, row: facts.Row) -> None:

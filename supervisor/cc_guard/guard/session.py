@@ -8,6 +8,7 @@ from cc_guard import settings_cache
 from cc_guard.client import version as client_version
 from cc_guard.detect.retries import RetryDetector
 from cc_guard.detect.signatures import shipped
+from cc_guard.guard import leftovers
 from cc_guard.guard.arguments import Arguments
 from cc_guard.guard.channels import Channels
 from cc_guard.guard.frames import Frames
@@ -57,13 +58,13 @@ class GuardSession:
         )
         session = arguments.session or f"unnamed-{int(time.time())}"
         self._journal = Journal(session, settings.profile if settings.profile != "auto" else "generic")
-        self._journal.client_version = arguments.version
-        resumed = arguments.resumed or arguments.restarts > 0
-        self._channels = Channels(
-            signatures, arguments.folder, arguments.session, resumed, self._on_symptom, self._on_progress
-        )
+        if arguments.version:
+            self._journal.client_version = ".".join(map(str, arguments.version))
+        self._channels = Channels(signatures, arguments, self._on_symptom, self._on_progress)
 
     async def run(self) -> None:
+        with contextlib.suppress(OSError):
+            leftovers.sweep()
         version = self._loop.create_task(self._find_version())
         while not self._over.is_set():
             self._channels.poll()

@@ -54,14 +54,16 @@ class Launch:
     `args`: its arguments. `session_id`: the id the session will have, None when the client chooses it (its
     SessionStart hook says which). `settings`: what the settings file must hold before the start, None when
     our hooks are not in. `keeps_file`: the client may read that file even after this session.
+    `own_settings`: the user's value of --settings when it reaches the client as it is.
     """
 
-    __slots__ = ("args", "keeps_file", "session_id", "settings")
+    __slots__ = ("args", "keeps_file", "own_settings", "session_id", "settings")
 
     def __init__(self, args: "list[str]", session_id: "str | None" = None) -> None:
         self.args, self.session_id = args, session_id
         self.settings: str | None = None
         self.keeps_file = False
+        self.own_settings: str | None = None
 
     def put_settings(self, start: int, end: int, text: str, value: str) -> None:
         """`--settings value` in place of the words from `start` to `end`; `value` is `text` or its file."""
@@ -138,12 +140,14 @@ def _add_settings(
         launch.put_settings(0, 0, text, text if background else file)
         return
     taken = _taken(given, version)
+    launch.own_settings = (taken or given[-1]).value
     if taken is None or taken.value is None:
         return
     try:
         text = hooks.merged(read_settings(taken.value), commands)
     except (OSError, ValueError, hooks.CannotMerge):
         return
+    launch.own_settings = None
     # In place: in front it could lose to theirs, and taken out it would no longer end a list of values.
     inline = background and is_json(taken.value)
     launch.put_settings(taken.start, taken.end, text, text if inline else file)

@@ -1,7 +1,7 @@
 """The hooks we give to the client, as text of a settings file. Lean: the start-up path imports this file.
 
-One event name that a client before 2.1.101 does not know makes it skip the whole file (its changelog, and
-measured), so each event has the first version that knows it.
+One event name that a client before 2.1.101 does not know makes it skip the whole file (its changelog;
+measured on 1.0.120, 2.0.44, 2.0.60 and 2.1.77), so each event has the first version that knows it.
 """
 
 TYPE_CHECKING = False

@@ -3,6 +3,7 @@
 Lean: the start-up path imports this file.
 """
 
+import fcntl
 import os
 
 from cc_guard import paths
@@ -44,11 +45,14 @@ def prepare_session(program: str, args: "list[str]") -> SessionLaunch:
         launch = arguments.prepare(args, known, session_id, hook, spool, file, settings_file.read)
         if launch.settings is not None:
             folder = spool if launch.keeps_file else base
+            os.mkdir(base, 0o700)
+            _lock(base)
             for part in ("", "tmp", "new"):
-                os.makedirs(os.path.join(spool, part), mode=0o700, exist_ok=True)
-            os.chmod(base, 0o700)
+                os.mkdir(os.path.join(spool, part), 0o700)
             settings_file.write(file, launch.settings)
-            words += [f"folder={spool}", f"settings={file}", "hooks=1"]
+            words += [f"folder={spool}", f"settings={file}"]
+        elif launch.own_settings and not settings_file.is_json(launch.own_settings):
+            words.append(f"settings={launch.own_settings}")
     except OSError:
         return SessionLaunch(args, words, folder)
     if launch.session_id:
@@ -56,3 +60,8 @@ def prepare_session(program: str, args: "list[str]") -> SessionLaunch:
     elif launch.settings is not None:
         words.append("resumed=1")
     return SessionLaunch(launch.args, words, folder)
+
+
+def _lock(folder: str) -> None:
+    """Mark the folder as ours while this process lives (guard/leftovers.py): the descriptor stays open."""
+    fcntl.flock(os.open(os.path.join(folder, paths.LOCK), os.O_WRONLY | os.O_CREAT, 0o600), fcntl.LOCK_EX)

@@ -52,13 +52,19 @@ class Hold:
             except OSError:
                 return  # the group has ended
 
+    def abandon(self) -> None:
+        """No hold any more, and no SIGCONT: the client has been stopped by its user."""
+        self.group = 0
+
     def caused(self, stop_signal: int) -> bool:
         """Whether a reported stop is ours and not the user's Ctrl-Z. Older clients send SIGSTOP to
         themselves, so the signal alone does not tell: stops that we caused are counted."""
-        if stop_signal == signal.SIGSTOP and self._expected_stops:
+        if stop_signal != signal.SIGSTOP:
+            return False
+        if self._expected_stops:
             self._expected_stops -= 1
             return True
-        return False
+        return self.active  # the report of an earlier hold's end came after this hold had begun
 
     def continued(self) -> None:
         """The client runs again: a stop that the kernel has not reported by now never will be."""

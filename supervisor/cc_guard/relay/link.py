@@ -89,6 +89,8 @@ class GuardLink:
             self._drop_output()
         if not self._dropped:
             self.send(OUTPUT, data)
+        elif not self._queue:
+            self._stale()
 
     def send(self, kind: int, payload: bytes = b"") -> None:
         """To a guard that reads nothing any more, nothing is said any more."""
@@ -102,8 +104,7 @@ class GuardLink:
             if not self._queue:
                 if not self._dropped:
                     return
-                self._dropped = False
-                self.send(STALE, OFFSET.pack(self._end))
+                self._stale()
             first = self._queue[0]
             try:
                 sent = write_some(self.write_fd, memoryview(first)[self._first_sent :])
@@ -140,6 +141,10 @@ class GuardLink:
             if fd >= 0:
                 os.close(fd)
         self.read_fd = self.write_fd = -1
+
+    def _stale(self) -> None:
+        self._dropped = False
+        self.send(STALE, OFFSET.pack(self._end))
 
     def _drop_output(self) -> None:
         """Frames that are not output stay, and a frame of which a part is on its way must be finished."""

@@ -18,22 +18,23 @@ from cc_guard.relay import keys, link, shim
 from cc_guard.relay.guard_process import GuardProcess
 from cc_guard.relay.hold import Hold
 from cc_guard.relay.mend import Mend
-from cc_guard.relay.terminal import Terminal, get_winsize, set_winsize
+from cc_guard.relay.terminal import Terminal, get_winsize, in_foreground, set_winsize
 
 BUFFER_LIMIT = 256 * 1024
 READ_SIZE = 64 * 1024
 _TAIL = 4096
 _QUIET_AFTER_EXIT_S = 0.1  # processes that the client left may hold its terminal open for ever
-_DRAIN_LIMIT_S = 2.0
+_DRAIN_LIMIT = 64 * 1024  # more than a pty holds back: 12 KB on Linux
 _TERM_GRACE_S = 10.0  # SessionEnd hooks may run after SIGTERM; then SIGKILL
-_GUARD_DELAY_S = 0.3  # after the client's first output, else this long after its start
+_GUARD_DELAY_S = 0.3  # after the client's start, or
+_GUARD_AFTER_OUTPUT_S = 0.1  # after its first output: what prints its version and ends needs no guard
 _REPAINT_GAP_S = 0.05
 _COPY_DELAY_S = 0.002  # more than a key's way to the client and back, 0.2 ms
 _COPY_SIZE = 32 * 1024
 _COPY_AGE_S = 0.02
 
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP)
-_HANDLED = (*_FORWARDED, signal.SIGWINCH, signal.SIGCHLD, signal.SIGCONT)
+HANDLED = (*_FORWARDED, signal.SIGWINCH, signal.SIGCHLD, signal.SIGCONT)
 
 
 class Relay:
@@ -60,9 +61,12 @@ class Relay:
         self._winsize = b""
         self._master_open = True
         self._terminal_open = True
+        self._signals: set[int] = set()  # have come, and are not handled yet
+        self._first_output = 0.0
         self._last_output = 0.0
         self._started = time.monotonic()
         self._exited_at = 0.0
+        self._exit_offset = 0
         self._kill_at = 0.0
         self._repaint_at = 0.0
         self._mend: Mend | None = None
@@ -74,7 +78,7 @@ class Relay:
 
     def install_signals(self) -> None:
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        for number in _HANDLED:
+        for number in HANDLED:
             if signal.getsignal(number) != signal.SIG_IGN or number == signal.SIGCHLD:
                 signal.signal(number, lambda *_: None)
 
@@ -83,7 +87,6 @@ class Relay:
         while not self._finished():
             self._turn()
         assert self.status is not None
-        self.terminal.write_all(self._to_terminal, 1.0)
         self._tell(b"exit %d" % self.status)
         return self.status
 
@@ -95,7 +98,7 @@ class Relay:
         writers = []
         if self.status is None:
             readers.append(self.reports)
-        if self._terminal_open and len(self._to_client) < BUFFER_LIMIT:
+        if self._terminal_open and self.terminal.is_raw and len(self._to_client) < BUFFER_LIMIT:
             readers.append(stdin)
         if self._master_open:
             if len(self._to_terminal) < BUFFER_LIMIT:
@@ -166,7 +169,7 @@ class Relay:
             due.append(self._kill_at - time.monotonic())
         if self._repaint_at:
             due.append(self._repaint_at - time.monotonic())
-        if not self.guard.running:
+        if not self.guard.running and self.status is None:
             due.append(self._guard_due_in_s())
         return max(0.0, min(due)) if due else None
 
@@ -213,6 +216,7 @@ class Relay:
             if sent < len(data):
                 self._to_terminal += data[sent:]
         self._last_output = time.monotonic()
+        self._first_output = self._first_output or self._last_output
         self.tail = data[-_TAIL:] if len(data) >= _TAIL else (self.tail + data)[-_TAIL:]
         self.guard.link.output(data, self._offset)
 
@@ -231,6 +235,7 @@ class Relay:
             ]
         except OSError:
             self._terminal_gone()
+            self._to_terminal.clear()
 
     def _flush_client(self) -> None:
         del self._to_client[: self._give_client(self._to_client[:READ_SIZE])]
@@ -260,14 +265,16 @@ class Relay:
         if kind == shim.STARTED:
             self.client = value
             self._tell(b"pid %d" % value)
+            self._forward_signals()  # that came before there was somebody to forward them to
         elif kind == shim.EXEC_FAILED:
             self.exec_errno = value
         elif kind == shim.STOPPED:
-            if not self.hold.caused(value):
+            # A report may be older than a SIGCONT of ours: ask /proc too, where there is one.
+            if not self.hold.caused(value) and self._state() in ("T", ""):
                 self._suspend()
         elif kind == shim.CONTINUED:
             self.hold.continued()
-            if self.hold.active and not self._is_stopped():
+            if self.hold.active and self._state() != "T":
                 self._release("outside")
         elif kind == shim.EXITED:
             self._ended(value)
@@ -277,54 +284,89 @@ class Relay:
             self._release("exit")
             self.status = status
             self._exited_at = time.monotonic()
+            self._exit_offset = self._offset
 
     def _finished(self) -> bool:
+        """The client has ended, and the terminal has all that it wrote, however slow it is."""
         if self.status is None:
             return False
-        if not self._master_open and not self._to_terminal:
+        if not self._terminal_open:
             return True
-        now = time.monotonic()
-        if not self._terminal_open or now - self._exited_at > _DRAIN_LIMIT_S:
+        if self._to_terminal:
+            return False
+        if not self._master_open or self._offset - self._exit_offset > _DRAIN_LIMIT:
             return True
-        return now - max(self._last_output, self._exited_at) > _QUIET_AFTER_EXIT_S and not self._to_terminal
+        last = max(self._last_output, self._exited_at)
+        return time.monotonic() - last > _QUIET_AFTER_EXIT_S and not self._readable(self.master)
 
     def _suspend(self) -> None:
         """The user suspended the client: hand the terminal back and stop, as the client alone would."""
-        self._release("signal")
-        while self._master_open and select.select([self.master], [], [], 0)[0]:
+        self._release("signal", resume=False)
+        limit = self._offset + _DRAIN_LIMIT
+        while self._master_open and self._offset < limit and self._readable(self.master):
             self._read_master()
-        self.terminal.write_all(self._to_terminal, 1.0)
-        self._to_terminal.clear()
+        del self._to_terminal[: self.terminal.write_all(self._to_terminal, 1.0)]
         self._tell(b"suspended")
+        self._order(b"")
         self.terminal.restore()
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(
             0, signal.SIGTSTP
         )  # the whole job, as the terminal would; discarded where no shell can resume it
         signal.signal(signal.SIGTSTP, lambda *_: None)
-        self.terminal.raw()
-        self._resize()
-        self._signal_client(signal.SIGCONT)
+        self._resume()
         self._tell(b"resumed")
+        self._on_signals()
+
+    def _resume(self) -> None:
+        """After SIGCONT: the terminal as the client had it, unless the session is to end without it."""
+        self._note_signals()
+        while in_foreground(self.terminal.stdin) or not {signal.SIGTERM, signal.SIGHUP} & self._signals:
+            try:
+                self.terminal.raw()  # in the background the kernel stops us here, until `fg`
+                break
+            except termios.error as error:
+                self._note_signals()
+                if error.args[0] != errno.EINTR:
+                    self._terminal_gone()
+                    break
+        self._signals.discard(signal.SIGCONT)
+        self._order(self.modes)
+        self._resize()
+        self._forward_signals()
+        if not self.hold.active:
+            self._signal_client(signal.SIGCONT)
+
+    def _note_signals(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._signals.update(os.read(self._wake_read, 4096))
 
     def _on_signals(self) -> None:
-        try:
-            numbers = set(os.read(self._wake_read, 4096))
-        except BlockingIOError:
-            return
-        if signal.SIGWINCH in numbers or signal.SIGCONT in numbers:
+        self._note_signals()
+        if signal.SIGCONT in self._signals:
+            self._resume()  # somebody stopped us by SIGSTOP
+        if signal.SIGWINCH in self._signals:
             self._resize()
-        if signal.SIGCHLD in numbers and self.guard.reap():
+        if signal.SIGCHLD in self._signals and self.guard.reap():
             self._release("lease")
-        for number in _FORWARDED:
-            if number in numbers:
-                self._forward(number)
+        self._signals.intersection_update(_FORWARDED)
+        self._forward_signals()
+
+    def _forward_signals(self) -> None:
+        if self.client:
+            for number in _FORWARDED:
+                if number in self._signals:
+                    self._signals.discard(number)
+                    self._forward(number)
 
     def _forward(self, number: int) -> None:
         self._release("signal")
         self._signal_client(number)
-        if number in (signal.SIGTERM, signal.SIGHUP) and not self._kill_at:
-            self._kill_at = time.monotonic() + _TERM_GRACE_S
+        if number in (signal.SIGTERM, signal.SIGHUP):
+            if self.status is not None:
+                self._terminal_open = False  # nobody waits any more for a terminal that takes nothing
+            elif not self._kill_at:
+                self._kill_at = time.monotonic() + _TERM_GRACE_S
 
     def _signal_client(self, number: int) -> None:
         if not self.client or self.status is not None:
@@ -352,6 +394,7 @@ class Relay:
         if self._terminal_open:
             self._terminal_open = False
             self._to_terminal.clear()
+            self.terminal.is_raw = False
             self._forward(signal.SIGHUP)
 
     # The guard's wishes.
@@ -367,10 +410,14 @@ class Relay:
             self._notice(payload)
         elif kind == link.MODES:
             self.modes = payload
-            with contextlib.suppress(OSError):
-                os.write(self.orders, payload + b"\0")
+            self._order(payload)
         elif kind == link.REPAINT:
             self._repaint()
+
+    def _order(self, resets: bytes) -> None:
+        """What the shim writes to the terminal if this process is killed."""
+        with contextlib.suppress(OSError):
+            os.write(self.orders, resets + b"\0")
 
     def _start_hold(self, offset: int, release_key: int) -> None:
         """Only between frames: the guard saw a complete frame that ended at `offset`, and the client has
@@ -382,7 +429,7 @@ class Relay:
         else:
             self._tell(b"refused")
 
-    def _release(self, reason: str) -> None:
+    def _release(self, reason: str, resume: bool = True) -> None:
         if not self.hold.active:
             return
         if self.hold.at_release:
@@ -390,9 +437,12 @@ class Relay:
             self.hold.at_release = b""
             self._flush_terminal()
         if self.hold.mend:
-            self._mend = Mend(self.hold.mend)
+            self._mend = Mend(self.hold.mend) if resume else None
             self.hold.mend = b""
-        self.hold.end()
+        if resume:
+            self.hold.end()
+        else:
+            self.hold.abandon()
         self._tell(b"released " + reason.encode())
 
     def _while_held(self, data: bytes) -> bytes:
@@ -440,14 +490,14 @@ class Relay:
             self._resize()
         if self.guard.link.closed and self.guard.running:
             self.guard.hung_up()
-        if not self.guard.running and self._guard_due_in_s() <= 0:
+        if not self.guard.running and self.status is None and self._guard_due_in_s() <= 0:
             self._start_guard()
 
     def _guard_due_in_s(self) -> float:
-        first = self._started + _GUARD_DELAY_S - time.monotonic()
-        if self._last_output:
-            first = 0.0
-        return max(first, self.guard.start_due_in_s())
+        first = self._started + _GUARD_DELAY_S
+        if self._first_output:
+            first = min(first, self._first_output + _GUARD_AFTER_OUTPUT_S)
+        return max(first - time.monotonic(), self.guard.start_due_in_s())
 
     def _start_guard(self) -> None:
         self.guard.start()
@@ -469,13 +519,13 @@ class Relay:
     def _readable(self, fd: int) -> bool:
         return bool(select.select([fd], [], [], 0)[0])
 
-    def _is_stopped(self) -> bool:
-        """Whether the held group's leader is stopped right now, where /proc can tell; else assume not."""
+    def _state(self) -> str:
+        """The client's state right now as proc(5) has it, `T` when it is stopped; empty without /proc."""
         try:
-            with open(f"/proc/{self.hold.group}/stat", "rb") as file:
-                return file.read().rpartition(b")")[2].split()[0] == b"T"
+            with open(f"/proc/{self.client}/stat", "rb") as file:
+                return file.read().rpartition(b")")[2].split()[0].decode()
         except OSError:
-            return False
+            return ""
 
 
 def open_pty(size: bytes, attributes: list[int | list[bytes | int]]) -> tuple[int, int]:

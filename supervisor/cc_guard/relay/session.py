@@ -7,8 +7,8 @@ import sys
 
 from cc_guard.relay import shim
 from cc_guard.relay.guard_process import GuardProcess
-from cc_guard.relay.loop import Relay, open_pty
-from cc_guard.relay.terminal import Terminal, get_winsize
+from cc_guard.relay.loop import HANDLED, Relay, open_pty
+from cc_guard.relay.terminal import Terminal, get_winsize, in_foreground
 
 
 class CannotRun(Exception):
@@ -22,27 +22,34 @@ def run(program: str, argv: list[str], environ: dict[str, str], guard_words: lis
     process was killed is done by the shim.
     """
     ignored = [n for n in signal.valid_signals() if _ignored_by_parent(n)]
+    # From here until somebody handles them, signals wait: none may find the terminal raw and end us.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     inherited = _open_descriptors()
+    if not in_foreground(0):
+        os.kill(
+            0, signal.SIGTTIN
+        )  # until `fg`: before, the terminal has the attributes of the shell's editor
     terminal = Terminal()
     master, slave = open_pty(get_winsize(0), terminal.saved)
     reports, shim_reports = os.pipe()
     shim_orders, orders = os.pipe()
-    spawn = shim.Spawn(program, argv, environ, slave, _same_terminal(1, 2), ignored)
+    spawn = shim.Spawn(program, argv, environ, slave, _same_terminal(1, 2), ignored, mask)
     guard = GuardProcess(guard_words)
-    terminal.raw()
+    pid = os.fork()
+    if pid == 0:
+        for fd in (master, reports, orders):
+            os.close(fd)
+        guard.disown()
+        wires = shim.Wires(shim_reports, shim_orders, terminal.stdin)
+        shim.run(spawn, wires, terminal.saved, inherited)
     try:
-        pid = os.fork()
-        if pid == 0:
-            for fd in (master, reports, orders):
-                os.close(fd)
-            guard.disown()
-            wires = shim.Wires(shim_reports, shim_orders, terminal.stdin)
-            shim.run(spawn, wires, terminal.saved, inherited)
+        terminal.raw()  # now that somebody can put it right
         for fd in (slave, shim_reports, shim_orders, *inherited):
             os.close(fd)
         relay = Relay(terminal, master, reports, orders, guard)
         try:
             relay.install_signals()
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             status = relay.run()
         finally:
             relay.hold.end()
@@ -90,8 +97,12 @@ def _ignored_by_parent(number: int) -> bool:
 def _open_descriptors() -> list[int]:
     """What the user's shell handed down besides 0, 1, 2, e.g. `--mcp-config <(…)`. The client gets them;
     the relay, the shim and the guard let go of them, so that a pipe ends when the client ends it."""
-    found = []
-    for name in os.listdir("/dev/fd"):
+    found: list[int] = []
+    try:
+        names = os.listdir("/dev/fd")
+    except OSError:
+        return found  # a chroot without it
+    for name in names:
         fd = int(name)
         if fd > 2:
             try:

@@ -15,7 +15,7 @@ import struct
 import termios
 import time
 
-from cc_guard.relay.terminal import Attributes
+from cc_guard.relay.terminal import Attributes, is_raw
 
 REPORT = struct.Struct("!Bi")
 STARTED = 0x50  # the client's process id
@@ -40,6 +40,7 @@ class Spawn:
         slave: int,
         stderr_too: bool,
         ignored: list[signal.Signals],
+        mask: set[int | signal.Signals],
     ) -> None:
         self.program = program
         self.argv = argv
@@ -47,11 +48,12 @@ class Spawn:
         self.slave = slave
         self.stderr_too = stderr_too
         self.ignored = ignored
+        self.mask = mask
 
 
 class Wires:
-    """The shim's descriptors: `reports` to the relay, `orders` from it (its end is the relay's death),
-    `outer` is the user's terminal."""
+    """The shim's descriptors: `reports` to the relay, `orders` from it (the bytes that reset the terminal's
+    modes and a zero byte; its end is the relay's death), `outer` is the user's terminal."""
 
     def __init__(self, reports: int, orders: int, outer: int) -> None:
         self.reports = reports
@@ -65,6 +67,7 @@ def run(spawn: Spawn, wires: Wires, saved: Attributes, inherited: list[int]) -> 
     status = 1
     try:
         signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, the client's status would be lost
         for number in _LEADER_IGNORES:
             signal.signal(number, signal.SIG_IGN)
         os.setsid()
@@ -72,12 +75,19 @@ def run(spawn: Spawn, wires: Wires, saved: Attributes, inherited: list[int]) -> 
         child = os.fork()
         if child == 0:
             _exec_client(spawn, wires.reports)
+        signal.pthread_sigmask(signal.SIG_SETMASK, spawn.mask)
         with contextlib.suppress(OSError):
             os.setpgid(child, child)
         for fd in (spawn.slave, *inherited):
             os.close(fd)
-        os.write(wires.reports, REPORT.pack(STARTED, child))
-        status = _watch(child, wires, saved)
+        with contextlib.suppress(OSError):  # a relay that is gone already is noticed below
+            os.write(wires.reports, REPORT.pack(STARTED, child))
+        resets = _watch(child, wires)
+        if resets is None:
+            status = 0
+        else:
+            _end_client(child)
+            _put_right(wires.outer, resets, saved)
     finally:
         os._exit(status)
 
@@ -100,6 +110,7 @@ def _exec_client(spawn: Spawn, reports: int) -> None:
         os.dup2(spawn.slave, 1)
         if spawn.stderr_too:
             os.dup2(spawn.slave, 2)
+        signal.pthread_sigmask(signal.SIG_SETMASK, spawn.mask)
         os.execve(spawn.program, spawn.argv, spawn.environ)
     except OSError as error:
         os.write(reports, REPORT.pack(EXEC_FAILED, error.errno or errno.ENOEXEC))
@@ -107,8 +118,9 @@ def _exec_client(spawn: Spawn, reports: int) -> None:
         os._exit(127)
 
 
-def _watch(child: int, wires: Wires, saved: Attributes) -> int:
-    """Report every change of the client's state until it has ended or the relay is gone."""
+def _watch(child: int, wires: Wires) -> bytes | None:
+    """Report every change of the client's state until it has ended (None), or until the relay is gone: then
+    what resets the terminal's modes."""
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
     os.set_blocking(wake_write, False)
@@ -118,7 +130,7 @@ def _watch(child: int, wires: Wires, saved: Attributes) -> int:
     while True:
         if _report_changes(child, wires.reports):
             _leave_foreground()
-            return 0
+            return None
         ready, _, _ = select.select([wake_read, wires.orders], [], [])
         if wake_read in ready:
             with contextlib.suppress(BlockingIOError):
@@ -126,14 +138,8 @@ def _watch(child: int, wires: Wires, saved: Attributes) -> int:
         if wires.orders in ready:
             data = os.read(wires.orders, 65536)
             if not data:
-                break
+                return resets
             resets = data.removesuffix(b"\0").rpartition(b"\0")[2]
-    _end_client(child)
-    with contextlib.suppress(OSError, termios.error):
-        if resets:
-            os.write(wires.outer, resets)
-        termios.tcsetattr(wires.outer, termios.TCSANOW, saved)
-    return 1
 
 
 def _report_changes(child: int, reports: int) -> bool:
@@ -177,3 +183,13 @@ def _end_client(child: int) -> None:
         time.sleep(0.02)
     with contextlib.suppress(OSError):
         os.killpg(child, signal.SIGKILL)
+
+
+def _put_right(outer: int, resets: bytes, saved: Attributes) -> None:
+    """The terminal as the dead relay would have left it. A shell may have taken it back by itself meanwhile,
+    and its line editor has attributes of its own."""
+    with contextlib.suppress(OSError, termios.error):
+        if resets:
+            os.write(outer, resets)
+        if is_raw(outer):
+            termios.tcsetattr(outer, termios.TCSANOW, saved)

@@ -31,6 +31,20 @@ def set_winsize(fd: int, size: bytes) -> None:
     fcntl.ioctl(fd, termios.TIOCSWINSZ, size)
 
 
+def in_foreground(fd: int) -> bool:
+    """False where the kernel would stop this process for reading or setting the terminal."""
+    try:
+        return os.tcgetpgrp(fd) == os.getpgrp()
+    except OSError:
+        return True  # not the controlling terminal
+
+
+def is_raw(fd: int) -> bool:
+    """As `Terminal.raw` leaves it. A shell's line editor keeps signals and output processing."""
+    attributes = termios.tcgetattr(fd)
+    return not (attributes[1] & termios.OPOST or attributes[3] & (termios.ICANON | termios.ISIG))
+
+
 class Terminal:
     """File descriptors 0 and 1 of this process, both the same terminal."""
 
@@ -40,14 +54,6 @@ class Terminal:
         self.is_raw = False
         self.output, self.chunk = _non_blocking_output()
 
-    @property
-    def in_foreground(self) -> bool:
-        """False where the kernel would stop this process for reading or setting the terminal."""
-        try:
-            return os.tcgetpgrp(self.stdin) == os.getpgrp()
-        except OSError:
-            return True  # not the controlling terminal
-
     def raw(self) -> None:
         """Raises termios.error; EINTR when a signal came while the kernel had us stopped (`bg`)."""
         tty.setraw(self.stdin, termios.TCSANOW)
@@ -55,7 +61,7 @@ class Terminal:
 
     def restore(self) -> None:
         """From the background nothing is restored: the terminal is the shell's."""
-        while self.is_raw and self.in_foreground:
+        while self.is_raw and in_foreground(self.stdin):
             try:
                 termios.tcsetattr(self.stdin, termios.TCSADRAIN, self.saved)
             except termios.error as error:
@@ -64,7 +70,7 @@ class Terminal:
             self.is_raw = False  # or the terminal is gone
 
     def write_all(self, data: bytes | bytearray, deadline_s: float) -> int:
-        """Write what can be written within `deadline_s`: so many bytes. A terminal that is gone takes none."""
+        """Write what can be written within `deadline_s`; returns how many bytes that were."""
         view = memoryview(data)
         end = time.monotonic() + deadline_s
         while view and (left := end - time.monotonic()) > 0:
