@@ -70,7 +70,7 @@ def test_one_outage_from_the_first_row_to_the_answer() -> None:
     assert report.reachable is not None
     assert round(report.progressed - report.reachable, 2) == 0.31
     assert [a.remedy for a in report.actions] == ["hold.wait"]
-    assert run.state == m.State()
+    assert run.state == m.State(policy=m.Policy(trusted=True))
 
 
 def test_a_path_that_swallows_packets_is_bad_before_its_probe_times_out() -> None:
@@ -158,6 +158,47 @@ def test_a_second_failure_after_the_hold_holds_again_in_the_same_incident() -> N
     assert len({report.started for report in run.reports}) == 1
 
 
+def test_probes_that_fail_while_the_client_works_are_not_trusted() -> None:
+    run = Run()
+    assert [type(e) for e in run.do(m.Checked(False))] == [m.Notify]
+    run.retrying(1)
+    run.probe(False)
+    assert m.Hold() not in run.retrying(2)
+    run.do(m.Exited())
+    run.do(m.Checked(True))
+    run.retrying(1)
+    run.probe(False)
+    assert m.Hold() in run.retrying(2)
+
+
+def test_a_path_never_seen_working_gets_a_trial_now_and_then() -> None:
+    run = Run()
+    run.retrying(2)
+    run.probe(False)
+    run.do(m.HoldStarted())
+    waits = []
+    for attempt in (3, 4):
+        began = run.now
+        while m.Release() not in run.probe(False, after=10):
+            assert run.now - began < 2000
+        waits.append(run.now - began)
+        run.do(m.HoldEnded("guard", by_user=False))
+        assert m.Hold() not in run.probe(False, after=1), "one attempt goes through"
+        assert m.Hold() in run.retrying(attempt, after=20)
+        run.do(m.HoldStarted())
+    assert waits == [m.TRIAL_S, m.TRIAL_S * 3]
+
+
+def test_a_path_seen_working_is_waited_for_however_long() -> None:
+    run = Run()
+    run.do(m.Checked(True))
+    run.retrying(2)
+    run.probe(False)
+    run.do(m.HoldStarted())
+    for _ in range(1000):
+        assert run.probe(False, after=60) == []
+
+
 def test_what_is_kept_of_a_long_incident_is_bounded() -> None:
     run = Run(m.Policy(hold=False))
     for attempt in range(1, 500):
@@ -239,6 +280,10 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(event=st.sampled_from([m.Suspended(), m.Resumed(), m.Exited()]))
     def session(self, event: m.Event) -> None:
         self.send(event)
+
+    @rule(reachable=st.booleans())
+    def checked(self, reachable: bool) -> None:
+        self.send(m.Checked(reachable))
 
     @invariant()
     def nothing_is_held_without_an_open_incident(self) -> None:

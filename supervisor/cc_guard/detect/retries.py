@@ -45,7 +45,7 @@ class RetryDetector:
 
     def frame(self, screen: ScreenLike, now: float, settled: bool = False) -> Symptom | None:
         """`now` is epoch seconds, for the symptom. `settled`: no output has come for a while."""
-        region = live_region(screen.rows())
+        region = live_region(screen.rows(), screen.columns)
         row = self._find(region, screen) if region else None
         if row is None:
             return self._vanished(now, settled)

@@ -38,10 +38,20 @@ class Prober:
         self._task = None
         self._probes.clear()
 
-    async def _run(self) -> None:
-        files = settings_files(os.environ, os.getcwd(), self._extra)
+    async def check(self) -> bool:
+        """One probe now. An invalid route counts as not reachable."""
         try:
-            route = effective_route(effective_environment(os.environ, files))
+            return (await check_path(self._route(), self._timeout_s)).ok
+        except InvalidRoute:
+            return False
+
+    def _route(self) -> Route:
+        files = settings_files(os.environ, os.getcwd(), self._extra)
+        return effective_route(effective_environment(os.environ, files))
+
+    async def _run(self) -> None:
+        try:
+            route = self._route()
         except InvalidRoute as error:
             # There is nothing to wait for: a pause would never end.
             self._on_result(Finding("api.path", "na", str(error)), True)

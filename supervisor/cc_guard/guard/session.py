@@ -49,6 +49,7 @@ class GuardSession:
         self._modes = b""
         self._modes_at = 0.0
         self._repaint_asked = False
+        self._baseline: asyncio.Task[None] | None = None
         self._frames = Frames(self._on_frame)
         self._port = RelayPort(arguments.link, self._on_relay, self._over.set)
         key = settings.hold.release_byte
@@ -74,7 +75,9 @@ class GuardSession:
             tick = _TICK_S if self._state.phase != "idle" else _IDLE_TICK_S
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._over.wait(), tick)
-        version.cancel()
+        for task in (version, self._baseline):
+            if task is not None:
+                task.cancel()
         self._channels.poll()
         self._step(machine.Exited())
         self._prober.stop()
@@ -136,6 +139,12 @@ class GuardSession:
         symptom = self._state.symptom
         if symptom is None or t >= symptom.t:  # an answer from before the trouble is told late
             self._step(machine.Progressed(source))
+        if self._baseline is None and self._state.phase == "idle":
+            self._baseline = self._loop.create_task(self._check_path())
+
+    async def _check_path(self) -> None:
+        """Once in a session, right after an answer: can our probes see what the client sees?"""
+        self._step(machine.Checked(await self._prober.check()))
 
     def _on_probe(self, finding: Finding, reachable: bool) -> None:
         self._step(machine.Probed(finding, reachable))

@@ -26,6 +26,10 @@ SILENT_PATH_S = 0.4
 PATH_MEMORY_S = 3.0
 # After its retry row is gone the client is believed to go on, unless a failure is reported within this time.
 SETTLE_S = 1.5
+# A path that has never answered a probe may be one that only the client can use: an authenticating gateway,
+# a proxy by other means. So a hold on it lets one attempt through after this long, then after three times
+# as long, and so on.
+TRIAL_S = 300.0
 SYMPTOMS_KEPT = 60
 # The rest is an answer of the API, or of what stands in for it: a pause would race the client's own waits.
 HELD_KINDS = ("connection", "timeout", "stall", "tls", "proxy", "server_error")
@@ -47,6 +51,13 @@ class Progressed:
     """The client got an answer. `source`: transcript or hook."""
 
     source: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A probe made while the client works: whether probes can tell anything about its path."""
+
+    reachable: bool
 
 
 @dataclass(frozen=True)
@@ -88,7 +99,7 @@ class Tick:
     pass
 
 
-Event = Seen | Progressed | Probed | HoldStarted | HoldEnded | Suspended | Resumed | Exited | Tick
+Event = Seen | Progressed | Checked | Probed | HoldStarted | HoldEnded | Suspended | Resumed | Exited | Tick
 
 
 # Effects
@@ -133,10 +144,12 @@ Effect = Probe | Hold | Release | Record | Notify
 
 @dataclass(frozen=True)
 class Policy:
-    """`hold`: whether a hold is allowed at all; `hold_from`: the first attempt at which it is."""
+    """`hold`: whether a hold is allowed at all; `hold_from`: the first attempt at which it is. `trusted`:
+    whether probes are known to find the client's path (True), known not to (False), or neither."""
 
     hold: bool = True
     hold_from: int = 2
+    trusted: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -173,6 +186,8 @@ class State:
     hold_started: float | None = None
     cleared: float | None = None
     path_noted: bool = False
+    trials: int = 0
+    on_trial: int | None = None  # the attempt that was let through
 
 
 def step(state: State, event: Event, now: float) -> tuple[State, list[Effect]]:
@@ -182,6 +197,8 @@ def step(state: State, event: Event, now: float) -> tuple[State, list[Effect]]:
             return _seen(state, symptom, source, now)
         case Progressed(source):
             return _progressed(state, source, now)
+        case Checked(reachable):
+            return _checked(state, reachable)
         case Probed(finding, reachable):
             return _probed(state, finding, reachable, now)
         case HoldStarted():
@@ -253,6 +270,15 @@ def _progressed(state: State, source: str, now: float) -> tuple[State, list[Effe
     return _end(replace(state, report=report), "recovered", now)
 
 
+def _checked(state: State, reachable: bool) -> tuple[State, list[Effect]]:
+    if state.report is not None:
+        return state, []  # the probe may have met the trouble itself
+    state = replace(state, policy=replace(state.policy, trusted=reachable))
+    if reachable:
+        return state, []
+    return state, [Notify("Claude Code works, but cc-guard can't reach its API: nothing will be paused.")]
+
+
 def _probed(state: State, finding: Finding, reachable: bool, now: float) -> tuple[State, list[Effect]]:
     report = state.report
     if report is None:
@@ -261,7 +287,7 @@ def _probed(state: State, finding: Finding, reachable: bool, now: float) -> tupl
     if changed:
         report = replace(report, findings=(*report.findings, finding))
     if reachable:
-        state = replace(state, answered=now)
+        state = replace(state, answered=now, policy=replace(state.policy, trusted=True))
         if state.phase in ("holding", "held", "going") and report.reachable is None:
             report = replace(report, reachable=now)
     else:
@@ -306,6 +332,10 @@ def _decide(state: State, effects: list[Effect], now: float) -> tuple[State, lis
     if state.phase in ("holding", "held"):
         if path == "good" or not _holdable(state):
             state, effects = _let_go(state, effects, now)
+        elif _trial_due(state, now):
+            attempt = _spent(state.symptom)
+            state, effects = _let_go(state, effects, now)
+            state = replace(state, trials=state.trials + 1, on_trial=attempt)
     elif state.phase in ("watching", "going") and _holdable(state):
         if path == "bad":
             return replace(state, phase="holding"), [*effects, Hold()]
@@ -317,10 +347,18 @@ def _decide(state: State, effects: list[Effect], now: float) -> tuple[State, lis
     return state, effects
 
 
+def _trial_due(state: State, now: float) -> bool:
+    if state.hold_started is None or state.policy.trusted:
+        return False
+    return now - state.hold_started >= TRIAL_S * float(3**state.trials)
+
+
 def _holdable(state: State) -> bool:
     symptom = state.symptom
     return (
         state.policy.hold
+        and state.policy.trusted is not False
+        and (state.on_trial is None or _spent(symptom) > state.on_trial)
         and not state.suspended
         and state.cleared is None
         and symptom is not None

@@ -307,7 +307,7 @@ class Relay:
             self._read_master()
         del self._to_terminal[: self.terminal.write_all(self._to_terminal, 1.0)]
         self._tell(b"suspended")
-        self._order(b"")
+        self.order_resets(b"")
         self.terminal.restore()
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(
@@ -331,7 +331,7 @@ class Relay:
                     self._terminal_gone()
                     break
         self._signals.discard(signal.SIGCONT)
-        self._order(self.modes)
+        self.order_resets(self.modes)
         self._resize()
         self._forward_signals()
         if not self.hold.active:
@@ -410,11 +410,11 @@ class Relay:
             self._notice(payload)
         elif kind == link.MODES:
             self.modes = payload
-            self._order(payload)
+            self.order_resets(payload)
         elif kind == link.REPAINT:
             self._repaint()
 
-    def _order(self, resets: bytes) -> None:
+    def order_resets(self, resets: bytes) -> None:
         """What the shim writes to the terminal if this process is killed."""
         with contextlib.suppress(OSError):
             os.write(self.orders, resets + b"\0")

@@ -55,6 +55,7 @@ def run(program: str, argv: list[str], environ: dict[str, str], guard_words: lis
             relay.hold.end()
         if _abnormal(status):
             terminal.write_all(relay.modes, 0.5)
+        relay.order_resets(b"")  # what was to be done is done
         terminal.drop_late_replies(relay.tail)
     finally:
         terminal.restore()

@@ -64,7 +64,7 @@ class Wires:
 def run(spawn: Spawn, wires: Wires, saved: Attributes, inherited: list[int]) -> None:
     """Body of the shim process; never returns. `saved` are the terminal's attributes, `inherited`
     descriptors meant for the client alone."""
-    status = 1
+    resets = b""
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, the client's status would be lost
@@ -82,14 +82,14 @@ def run(spawn: Spawn, wires: Wires, saved: Attributes, inherited: list[int]) -> 
             os.close(fd)
         with contextlib.suppress(OSError):  # a relay that is gone already is noticed below
             os.write(wires.reports, REPORT.pack(STARTED, child))
-        resets = _watch(child, wires)
-        if resets is None:
-            status = 0
+        ended, resets = _watch(child, wires)
+        if ended:
+            _leave_foreground()
         else:
             _end_client(child)
-            _put_right(wires.outer, resets, saved)
     finally:
-        os._exit(status)
+        _put_right(wires.outer, resets, saved)
+        os._exit(0)
 
 
 def _acquire_terminal(slave: int) -> None:
@@ -118,19 +118,18 @@ def _exec_client(spawn: Spawn, reports: int) -> None:
         os._exit(127)
 
 
-def _watch(child: int, wires: Wires) -> bytes | None:
-    """Report every change of the client's state until it has ended (None), or until the relay is gone: then
-    what resets the terminal's modes."""
+def _watch(child: int, wires: Wires) -> tuple[bool, bytes]:
+    """Report every change of the client's state, until the relay is done or dead. Whether the client has
+    ended, and what resets the terminal's modes."""
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    resets = b""
+    ended, resets = False, b""
     while True:
-        if _report_changes(child, wires.reports):
-            _leave_foreground()
-            return None
+        # A client that has ended is no proof of a relay that lives: the kernel hangs up on it first.
+        ended = ended or _report_changes(child, wires.reports)
         ready, _, _ = select.select([wake_read, wires.orders], [], [])
         if wake_read in ready:
             with contextlib.suppress(BlockingIOError):
@@ -138,7 +137,7 @@ def _watch(child: int, wires: Wires) -> bytes | None:
         if wires.orders in ready:
             data = os.read(wires.orders, 65536)
             if not data:
-                return resets
+                return ended, resets
             resets = data.removesuffix(b"\0").rpartition(b"\0")[2]
 
 
@@ -186,8 +185,8 @@ def _end_client(child: int) -> None:
 
 
 def _put_right(outer: int, resets: bytes, saved: Attributes) -> None:
-    """The terminal as the dead relay would have left it. A shell may have taken it back by itself meanwhile,
-    and its line editor has attributes of its own."""
+    """The terminal as a relay leaves it, in case this one could not. A shell may have taken it back by itself
+    meanwhile, and its line editor has attributes of its own."""
     with contextlib.suppress(OSError, termios.error):
         if resets:
             os.write(outer, resets)

@@ -43,6 +43,11 @@ class Screen:
         return fg
 
     @property
+    def columns(self) -> int:
+        width: int = self._terminal.size[0]
+        return width
+
+    @property
     def cursor_row(self) -> int:
         row: int = self._terminal.cursor[1]
         return row
@@ -85,6 +90,9 @@ class Screen:
 
 class ScreenLike(Protocol):
     """What reading the screen needs of `Screen`."""
+
+    @property
+    def columns(self) -> int: ...
 
     def rows(self) -> list[str]: ...
 

@@ -15,6 +15,7 @@ SPINNER = "·✢✳✶✻✽∗*⋆+"
 _SPINNER_ROW = re.compile(rf"^[{re.escape(SPINNER)}] \S")
 _OPENERS = ("●", "⏺", ">", "❯")  # of conversation blocks
 _SEARCH_ROWS = 24
+_CAUSE_INDENT = 2  # of a notice's cause below it (1.x); a tool result's lines are indented by 3
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,16 @@ class LiveRegion:
     notices: tuple[Block, ...]
 
 
-def live_region(rows: list[str]) -> LiveRegion | None:
-    """None when there is no input box, or no spinner above it: the client is not at work."""
+def live_region(rows: list[str], columns: int) -> LiveRegion | None:
+    """What happens now, on a screen of so many columns. None when there is no input box, or no spinner above
+    it: the client is not at work."""
     box = _input_box(rows)
     if box is None:
         return None
     at = _spinner_row(rows, box)
     if at is None:
         return None
-    return LiveRegion(_spinner_block(rows, at, box), tuple(_notices(rows, at)))
+    return LiveRegion(_spinner_block(rows, at, box), tuple(_notices(rows, at, columns)))
 
 
 def _input_box(rows: list[str]) -> int | None:
@@ -74,11 +76,11 @@ def _spinner_block(rows: list[str], at: int, box: int) -> Block:
     return Block(at, 2, " ".join(words))
 
 
-def _notices(rows: list[str], spinner: int) -> list[Block]:
+def _notices(rows: list[str], spinner: int, columns: int) -> list[Block]:
     """`⎿` blocks between the spinner and the conversation block above.
 
-    A row that opens nothing continues the notice above it, whatever its indent: narrow terminals show
-    notices wrapped at column 0 (1.x) and with a blank row inside (2.0).
+    A row that opens nothing continues the notice above it, whatever its indent: clients up to 2.0 wrap at
+    the last column, inside words, and go on at column 0; 2.0 has a blank row inside a narrow notice.
     """
     end = spinner - 1
     start = end
@@ -87,13 +89,15 @@ def _notices(rows: list[str], spinner: int) -> list[Block]:
             break
         start -= 1
     found: list[Block] = []
+    base = -1
     for row in range(start + 1, end + 1):
         words = rows[row].strip()
-        if words.startswith("⎿"):
+        at = rows[row].find("⎿")
+        if words.startswith("⎿") and (not found or at in (base, base + _CAUSE_INDENT)):
+            base = base if found else at
             words = words[1:].strip()
-            column = rows[row].index("⎿") + 1
-            column += len(rows[row]) - column - len(rows[row][column:].lstrip())
-            found.append(Block(row, column, words))
+            found.append(Block(row, len(rows[row]) - len(rows[row][at + 1 :].lstrip()), words))
         elif found:
-            found[-1] = replace(found[-1], text=f"{found[-1].text} {words}".strip())
+            more = rows[row] if len(rows[row - 1]) >= columns else f" {words}"
+            found[-1] = replace(found[-1], text=f"{found[-1].text}{more}".rstrip())
     return found

@@ -1,0 +1,83 @@
+"""The live region, on screens as the clients draw them."""
+
+from cc_guard.screen.region import live_region
+
+RULE = "─" * 60
+BOX_20 = [RULE, ">\xa0", RULE, "  ? for shortcuts"]
+BOX_21 = [RULE, "❯\xa0", RULE, "  ⏸ manual mode on · esc to interrupt"]
+ROW_10 = "  ⎿  API Error (Connection error.) · Retrying in 4 seconds… (attempt 4/10)"
+
+
+def region(*rows: str) -> tuple[str, list[str]] | None:
+    found = live_region(list(rows), 60)
+    return (found.spinner.text, [notice.text for notice in found.notices]) if found else None
+
+
+def test_nothing_without_a_box_or_without_work() -> None:
+    assert region("● hello", "", "✻ Thinking… (esc to interrupt)") is None
+    assert region("> say x", "", "● x", "", *BOX_20) is None
+
+
+def test_the_spinner_row_above_the_box() -> None:
+    row = "✻ Connection dropped (ECONNRESET) · retrying in 9s · attempt 5/10"
+    assert region("❯ say x", "", row, "", *BOX_21) == (row[2:], [])
+
+
+def test_tips_and_to_dos_below_the_spinner_are_not_its_words() -> None:
+    rows = ["❯ say x", "", "✻ Brewing… (3s)", "  ⎿  Tip: press tab", "", *BOX_21]
+    assert region(*rows) == ("Brewing… (3s)", [])
+
+
+def test_the_fullscreen_renderer_puts_words_at_the_right_edge() -> None:
+    rows = ["❯ say x", "", "✻ Brewing… (3s)", "", "", " " * 48 + "medium · /effort", *BOX_21]
+    assert region(*rows) == ("Brewing… (3s)", [])
+
+
+def test_a_notice_and_its_cause() -> None:
+    rows = [
+        "> say x",
+        ROW_10,
+        "    ⎿  TypeError (fetch failed)",
+        "",
+        "✻ Brewing… (esc to interrupt)",
+        "",
+        *BOX_20,
+    ]
+    assert region(*rows) == ("Brewing… (esc to interrupt)", [ROW_10[5:], "TypeError (fetch failed)"])
+
+
+def test_a_notice_wrapped_at_the_last_column() -> None:
+    rows = [
+        "> say x",
+        "  ⎿ \xa0Unable to connect to API due to poor internet connectio",
+        "n",
+        "",
+        "     Retrying in 8 seconds… (attempt 5/10)",
+        "",
+        "✻ Brewing…",
+        "",
+        *BOX_20,
+    ]
+    text = "Unable to connect to API due to poor internet connection Retrying in 8 seconds… (attempt 5/10)"
+    assert region(*rows) == ("Brewing…", [text])
+
+
+def test_a_tool_result_is_one_notice_whatever_it_says() -> None:
+    rows = ["● Bash(cat log)", "  ⎿  first line", "     " + ROW_10.strip(), "", "✻ Brewing…", "", *BOX_20]
+    assert region(*rows) == ("Brewing…", ["first line " + ROW_10.strip()])
+
+
+def test_an_answer_between_the_notice_and_the_box_ends_the_region() -> None:
+    rows = ["> say x", ROW_10, "", "● hello", "", "✻ Brewing…", "", *BOX_20]
+    assert region(*rows) == ("Brewing…", [])
+
+
+def test_a_draft_that_looks_like_a_retry_row() -> None:
+    rows = ["● hello", "", RULE, "❯\xa0✻ API error · retrying in 9s · attempt 5/10", RULE]
+    assert region(*rows) is None
+
+
+def test_the_second_of_two_pictures_counts() -> None:
+    """After a stop some clients draw anew below the old picture."""
+    old = ["✻ API error · retrying in 2s · attempt 2/10", "", *BOX_21]
+    assert region(*old, "❯ say x", "", "● hello", "", *BOX_21) is None
