@@ -1,16 +1,16 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
-from tests.relay.harness import Outer, environment
+from tests.relay.harness import Outer, Word, environment
 from tests.relay.scripted import Lobby
 
 
 class Open(Protocol):
-    def __call__(self, argv: list[str], **options: Any) -> Outer: ...
+    def __call__(self, argv: Sequence[Word], **options: Any) -> Outer: ...
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def open_outer(tmp_path: Path, env: dict[str, str], closed: list[Outer]) -> Iter
     opened: list[Outer] = []
     with ExitStack() as stack:
 
-        def open_(argv: list[str], **options: Any) -> Outer:
+        def open_(argv: Sequence[Word], **options: Any) -> Outer:
             options = {"env": env, "cwd": tmp_path, **options}
             opened.append(stack.enter_context(Outer(argv, **options)))
             return opened[-1]

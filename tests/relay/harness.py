@@ -27,14 +27,15 @@ TIMEOUT_S = 20.0
 SIZE = (40, 120, 960, 800)  # rows, columns, width and height in pixels
 
 Attributes = list[Any]
+Word = str | bytes
 
 
-def python(code: str, *args: str) -> list[str]:
+def python(code: str, *args: str | bytes) -> list[Word]:
     """A small client program: it starts in 10 ms."""
     return [sys.executable, "-ISc", code, *args]
 
 
-def guarded(argv: Sequence[str], *options: str) -> list[str]:
+def guarded(argv: Sequence[Word], *options: str) -> list[Word]:
     return [CC_GUARD, *options, "--", *argv]
 
 
@@ -43,7 +44,7 @@ class Outer:
 
     def __init__(
         self,
-        argv: Sequence[str | bytes],
+        argv: Sequence[Word],
         env: dict[str, str],
         cwd: Path,
         *,

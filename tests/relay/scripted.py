@@ -11,11 +11,12 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 from cc_guard.relay import link
-from tests.relay.harness import TIMEOUT_S, Outer, python
+from tests.relay.harness import TIMEOUT_S, Outer, Word, python
 
 _GUARD = """\
 import os, socket, sys
@@ -38,7 +39,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def guarded_by(guard: str, argv: list[str], *options: str) -> list[str]:
+def guarded_by(guard: str, argv: Sequence[Word], *options: str) -> list[Word]:
     """cc-guard with the program `guard` for its guard."""
     return [sys.executable, "-c", _COMMAND, guard, *options, "--", *argv]
 
@@ -65,10 +66,10 @@ class Lobby:
         self._listener.close()
         shutil.rmtree(self._folder)
 
-    def command(self, argv: list[str]) -> list[str]:
+    def command(self, argv: Sequence[Word]) -> list[Word]:
         return guarded_by(str(self._guard), argv)
 
-    def client(self, code: str, *args: str) -> list[str]:
+    def client(self, code: str, *args: str) -> list[Word]:
         return self.command(python(code, *args))
 
     def guard(self, outer: Outer) -> "ScriptedGuard":
@@ -121,15 +122,21 @@ class ScriptedGuard:
             elif kind == link.KEY:
                 self.keys.append(link.TIME.unpack(payload)[0])
 
+    def taken(self) -> Self:
+        """This guard, after it has listened."""
+        self.take()
+        return self
+
     def quiet(self, seconds: float = 0.15) -> None:
         """Until the client has written nothing for a while."""
-        since = time.monotonic()
+        began = since = time.monotonic()
         while time.monotonic() - since < seconds:
             before = self.offset
             self._outer.read(0.005)
             self.take(0.005)
             if self.offset != before:
                 since = time.monotonic()
+                assert since - began < TIMEOUT_S, "the client is never quiet"
 
     def expect(self, event: str, timeout_s: float = TIMEOUT_S) -> str:
         """The next event, which must begin with `event`; what came before it is forgotten."""
@@ -145,10 +152,14 @@ class ScriptedGuard:
         return found
 
     def hold(self, key: int = 0x1D) -> None:
-        """Stop the client where its output ends, which must work."""
-        self.quiet()
-        self.ask_hold(self.offset, key)
-        assert self.expect("") == f"held {self.offset}"
+        """Stop the client where its output ends. When it has written on meanwhile, try again."""
+        for _ in range(200):
+            self._outer.read(0.001)
+            self.take(0.005)
+            self.ask_hold(self.offset, key)
+            if self.expect("") != "refused":
+                return
+        raise AssertionError("never held")
 
     def ask_hold(self, offset: int, key: int = 0x1D) -> None:
         self.events.clear()

@@ -13,7 +13,7 @@ import pytest
 
 from tests.relay.clients import BLAST, COUNT, ECHO, KEYS, READY, SLEEP
 from tests.relay.conftest import Open
-from tests.relay.harness import guarded, python
+from tests.relay.harness import Word, guarded, python
 
 RECORDINGS = Path(__file__).parent / "recordings"
 
@@ -43,7 +43,7 @@ def digest(data: bytes | bytearray) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def blast(tmp_path: Path, data: bytes) -> list[str]:
+def blast(tmp_path: Path, data: bytes) -> list[Word]:
     file = tmp_path / "material"
     file.write_bytes(data)
     return python(BLAST, str(file))

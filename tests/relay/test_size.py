@@ -60,4 +60,5 @@ def test_a_change_while_the_client_is_held(open_outer: Open, lobby: Lobby) -> No
     guard.release()
     guard.expect("released guard")
     outer.wait_for(b"<51 151 1510 1020>")
-    assert guard.sizes == [(40, 120, 960, 800), (51, 151, 1510, 1020)]
+    outer.until(lambda: guard.taken().sizes[-1] == (51, 151, 1510, 1020), "the guard was not told")
+    assert guard.sizes[0] == (40, 120, 960, 800)
