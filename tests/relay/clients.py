@@ -128,3 +128,30 @@ put({READY!r})
 while os.read(0, 1) != b"q":
     pass
 """
+
+# Waits for an API as Claude Code 2.1 does: a retry row that counts down, an input box that takes keys.
+RETRIES = f"""{_RAW}
+typed, attempt, left, due = "", 2, 9, time.monotonic()
+while "q" not in typed:
+    if select.select([0], [], [], max(0, due - time.monotonic()))[0]:
+        typed += os.read(0, 64).decode()
+    else:
+        due, left = time.monotonic() + 0.5, left - 1
+        if left == 0:
+            left, attempt = 9, attempt + 1
+    rule = "\u2500" * 60
+    row = f"\u273b API error \u00b7 retrying in {{left}}s \u00b7 attempt {{attempt}}/10"
+    rows = "\u276f say hello", "", row, "", rule, f"\u276f <{{typed}}>", rule
+    put(("\\x1b[?2026h\\x1b[H\\x1b[2J" + "\\r\\n".join(rows) + "\\x1b[?2026l").encode())
+"""
+
+# Asks the terminal for something and ends.
+ASKS = f"""{_RAW}
+put(eval(sys.argv[1]))
+"""
+
+# Sets modes as full-screen programs do.
+MODES = f"""{_RAW}
+put(b"\\x1b[?1049h\\x1b[?2004h\\x1b[?1004h\\x1b[?1000h\\x1b[?1006h\\x1b[>1u\\x1b[?25l<MODES>")
+time.sleep(1000)
+"""

@@ -154,6 +154,15 @@ class Outer:
     def attributes(self) -> Attributes:
         return termios.tcgetattr(self.slave)
 
+    def unread(self) -> bytes:
+        """What was typed and nobody has read: a shell would take it for its next command."""
+        before, attributes = self.attributes(), self.attributes()
+        attributes[3] &= ~(termios.ICANON | termios.ECHO)
+        termios.tcsetattr(self.slave, termios.TCSANOW, attributes)
+        unread = os.read(self.slave, 4096) if select.select([self.slave], [], [], 0.1)[0] else b""
+        termios.tcsetattr(self.slave, termios.TCSANOW, before)
+        return unread
+
     def resize(self, rows: int, columns: int, width: int = 0, height: int = 0) -> None:
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, width, height))
 

@@ -72,9 +72,14 @@ class Lobby:
     def client(self, code: str, *args: str) -> list[Word]:
         return self.command(python(code, *args))
 
+    @property
+    def waiting(self) -> bool:
+        """A guard has been started that nobody has met yet."""
+        return bool(select.select([self._listener], [], [], 0)[0])
+
     def guard(self, outer: Outer) -> "ScriptedGuard":
         """The next guard that the relay starts."""
-        outer.until(lambda: bool(select.select([self._listener], [], [], 0)[0]), "no guard was started")
+        outer.until(lambda: self.waiting, "no guard was started")
         connection, _ = self._listener.accept()
         words, ends, _, _ = socket.recv_fds(connection, 64, 2)
         pid, restarts = map(int, words.split())
@@ -96,6 +101,7 @@ class ScriptedGuard:
         self.restarts = restarts
         self.offset = 0
         self.output = bytearray()
+        self.pieces: list[tuple[int, bytes]] = []  # of the output, with where they begin
         self.events: list[str] = []
         self.sizes: list[tuple[int, ...]] = []
         self.keys: list[float] = []
@@ -111,6 +117,7 @@ class ScriptedGuard:
         for kind, payload in self._decoder.feed(data):
             if kind == link.OUTPUT:
                 self.output += payload
+                self.pieces.append((self.offset, payload))
                 self.offset += len(payload)
             elif kind == link.STALE:
                 self.stale.append(link.OFFSET.unpack(payload)[0])

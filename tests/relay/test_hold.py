@@ -4,7 +4,7 @@ import hashlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import psutil
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from cc_guard.relay import link
 from tests.relay.clients import BEAT, COUNT, KEYS, READY, SIZES, SLEEP, STUBBORN, SUSPENDS
 from tests.relay.conftest import Open
-from tests.relay.harness import Outer, environment, stopped
+from tests.relay.harness import Outer, stopped
 from tests.relay.scripted import Lobby, ScriptedGuard
 
 CTRL_BRACKET = 0x1D
@@ -188,21 +188,16 @@ def test_the_guard_talks_nonsense(hold: Callable[..., Held]) -> None:
     held.runs()
 
 
-@pytest.mark.parametrize("payload", [b"", b"short", bytes(200)])
-@pytest.mark.parametrize("kind", [*range(0x41, 0x5B), 0, 255])
-def test_frames_of_any_kind_and_length_do_no_harm(kind: int, payload: bytes, unharmed: Held) -> None:
-    unharmed.guard.send(kind, payload)
-    unharmed.outer.type(b"x")
-    unharmed.outer.wait_for(b"[x]")
-
-
-@pytest.fixture(scope="module")
-def unharmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
-    """One session for many frames."""
-    home = tmp_path_factory.mktemp("home")
-    with Lobby() as lobby, Outer(lobby.client(KEYS), environment(home), home) as outer:
-        outer.wait_for(READY)
-        yield Held(outer, lobby.guard(outer), outer.client())
+def test_frames_of_any_kind_and_length_do_no_harm(open_outer: Open, lobby: Lobby) -> None:
+    outer = open_outer(lobby.client(KEYS))
+    outer.wait_for(READY)
+    guard = lobby.guard(outer)
+    for kind in (*range(0x41, 0x5B), 0, 255):
+        for payload in (b"", b"short", bytes(200)):
+            guard.send(kind, payload)
+    outer.type(b"x")
+    outer.wait_for(b"[x]")
+    assert not guard.taken().closed
 
 
 @pytest.mark.parametrize("name", [*RELEASE_KEY])

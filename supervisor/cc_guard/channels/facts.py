@@ -4,6 +4,7 @@ Measured on 1.0.120, 2.0.60 and 2.1.330. Rows of sub-agents are told apart by `i
 functions do not look at that.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -12,13 +13,19 @@ Row = dict[str, Any]
 # The client's name for the model of the messages it makes up itself.
 SYNTHETIC = "<synthetic>"
 
+# Far beyond what a client does; numbers above these are no retry.
+_MOST_ATTEMPTS = 10_000
+_LONGEST_MS = 7 * 24 * 3600 * 1000
+
 
 class Retry(NamedTuple):
-    """An attempt failed, says the client: which one, of how many, and the wait before the next."""
+    """An attempt failed, says the client: which one, of how many, the wait before the next, and the HTTP
+    status, if there was one."""
 
     attempt: int
     max_attempts: int
     retry_in_s: float
+    http_status: int | None = None
 
 
 def is_sidechain(row: Row) -> bool:
@@ -52,7 +59,12 @@ def retry(row: Row) -> Retry | None:
     attempt, most, wait_ms = row.get("retryAttempt"), row.get("maxRetries"), row.get("retryInMs")
     if not isinstance(attempt, int) or not isinstance(most, int) or not isinstance(wait_ms, (int, float)):
         return None
-    return Retry(attempt, most, wait_ms / 1000)
+    if max(abs(attempt), abs(most)) > _MOST_ATTEMPTS or not math.isfinite(wait_ms) or wait_ms > _LONGEST_MS:
+        return None
+    error = row.get("error")
+    status = error.get("status") if isinstance(error, dict) else None
+    known = isinstance(status, int) and 400 <= status <= 599
+    return Retry(attempt, most, wait_ms / 1000, status if known else None)
 
 
 def request_id(row: Row) -> str | None:

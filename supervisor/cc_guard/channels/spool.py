@@ -73,8 +73,11 @@ def _take(path: str, event: str, t_ns: int) -> HookEvent | None:
 
 def _content(path: str) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _SIZE_LIMIT:
             raise ValueError("not an event")
-        return file.read()
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(_SIZE_LIMIT)
+    finally:
+        os.close(descriptor)

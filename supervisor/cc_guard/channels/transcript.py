@@ -94,14 +94,14 @@ class TranscriptTail:
             return False
         try:
             status = os.stat(self.path)
-        except OSError:
+        except (OSError, ValueError):
             return True
         return (status.st_dev, status.st_ino) != self._inode
 
     def _open(self) -> bool:
         try:
             file = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a zero byte in the path
             return False
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):

@@ -42,10 +42,13 @@ class RetryDetector:
         self._since = 0.0  # when the row was first seen as it is
         self._gone: float | None = None
         self._live = False
+        self.at_work = False
+        """By the last frame the client is at work: its spinner stands above its input box."""
 
     def frame(self, screen: ScreenLike, now: float, settled: bool = False) -> Symptom | None:
         """`now` is epoch seconds, for the symptom. `settled`: no output has come for a while."""
         region = live_region(screen.rows(), screen.columns)
+        self.at_work = region is not None
         row = self._find(region, screen) if region else None
         if row is None:
             return self._vanished(now, settled)
@@ -73,6 +76,10 @@ class RetryDetector:
 
     def forget(self) -> None:
         """The screen is not known any more."""
+        self._drop_row()
+        self.at_work = False
+
+    def _drop_row(self) -> None:
         self._last = self._gone = None
         self._live = False
 
@@ -84,7 +91,7 @@ class RetryDetector:
         if not settled and now - self._gone < _GONE_S:
             return None
         gone, live = self._gone, self._live
-        self.forget()
+        self._drop_row()
         return Symptom(gone, "connection", "cleared") if live else None
 
     def _find(self, region: LiveRegion, screen: ScreenLike) -> RetryRow | None:

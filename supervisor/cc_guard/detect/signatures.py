@@ -46,6 +46,9 @@ class Signatures:
     status: dict[str, Kind]
     codes: dict[str, Kind]
 
+    def kind_of_status(self, status: int) -> Kind | None:
+        return self.status.get(str(status)) or self.status.get(f"{status // 100}xx")
+
     def read(self, text: str) -> Reading:
         """The most specific first: an HTTP status, then an error code, then the sentence."""
         status_match = _STATUS.search(text)
@@ -55,7 +58,7 @@ class Signatures:
         meaning = next((m for m in self.meanings if m.pattern.search(text)), None)
         kind: Kind | None = None
         if status is not None:
-            kind = self.status.get(str(status)) or self.status.get(f"{status // 100}xx")
+            kind = self.kind_of_status(status)
             if status == 429 and meaning is not None and meaning.kind == "usage_limit":
                 kind = "usage_limit"
         elif code is not None and code in self.codes:

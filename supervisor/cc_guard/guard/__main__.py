@@ -5,18 +5,20 @@ import contextlib
 import os
 import signal
 import sys
+from typing import Any
 
 from cc_guard import paths
 from cc_guard.guard import arguments
 
 _LOG_LIMIT = 256 * 1024
-_NICE = 5  # where cores are short, the client and the relay go first
+_MISHAPS_LOGGED = 20
+_NICE = 10
 
 
 def main() -> int:
     with contextlib.suppress(OSError):
         os.setsid()  # the terminal's signals are for the session, not for the guard
-    os.nice(_NICE)
+    _give_way()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _log_to_file()
     given = arguments.parse(sys.argv[1:])
@@ -24,10 +26,33 @@ def main() -> int:
     return 0
 
 
+def _give_way() -> None:
+    """Where cores are short, the client and the relay go first."""
+    os.nice(_NICE)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # musl has only a stub, and some sandboxes forbid it
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # never pre-empts: sched(7)
+
+
 async def _run(given: arguments.Arguments) -> None:
     from cc_guard.guard.session import GuardSession
 
+    asyncio.get_running_loop().set_exception_handler(_Mishaps())
     await GuardSession(given).run()
+    os._exit(0)  # a name that is still being looked up would keep the interpreter for up to a minute
+
+
+class _Mishaps:
+    """An exception in a callback costs that one event. Where it comes again with every frame, the log must
+    not grow with the session."""
+
+    def __init__(self) -> None:
+        self._left = _MISHAPS_LOGGED
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if self._left > 0:
+            self._left -= 1
+            loop.default_exception_handler(context)
 
 
 def _log_to_file() -> None:

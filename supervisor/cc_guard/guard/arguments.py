@@ -1,5 +1,6 @@
 """What the relay tells the guard at its start: `key=value` words on its command line."""
 
+import os
 from dataclasses import dataclass, field
 
 
@@ -47,6 +48,14 @@ def parse(words: list[str]) -> Arguments:
     if values:
         raise ValueError(f"unknown words: {', '.join(values)}")
     return arguments
+
+
+def working_folder() -> str:
+    """Where the client was started; empty when that folder has been deleted since."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 def _version(text: str) -> tuple[int, ...] | None:

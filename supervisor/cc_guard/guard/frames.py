@@ -16,6 +16,7 @@ QUIET_S = 0.04  # a client's writes of one frame are less than 30 ms apart (meas
 _LONGEST_S = 0.25  # look at least this often while output never ceases
 _GAP_S = 0.03  # and at most this often
 _TAIL = 32 * 1024
+_REPAINT_BYTES = 40  # the longest of _FULL_REPAINT
 _SYNC_END = b"\x1b[?2026l"
 _FULL_REPAINT = re.compile(rb"\x1b\[[23]J|\x1b\[\?1049h|\x1b\[H(?:\x1b\[2K(?:\x1b\[1B)?){4}")
 
@@ -30,6 +31,8 @@ class Frames:
         self.screen: Screen | None = None
         self.offset = 0
         self.stale = False
+        self.blind = False
+        """Some output has never been seen, so modes that it set are not known."""
         self.tail = b""
         self.last_output = 0.0
         self._last_look = 0.0
@@ -50,12 +53,15 @@ class Frames:
         rows, columns, _, _ = link.WINSIZE.unpack(payload)
         self._rows, self._columns = rows or 24, columns or 80
         if self.screen:
-            self.screen.resize(self._columns, self._rows)
+            try:
+                self.screen.resize(self._columns, self._rows)
+            except RuntimeError:
+                self.lost(self.offset)  # a size that nobody looks at; after the next the client draws anew
 
     def lost(self, offset: int) -> None:
         """Output up to `offset` was dropped."""
         self.offset = offset
-        self.stale = True
+        self.stale = self.blind = True
         self.tail = b""
 
     def output(self, data: bytes) -> None:
@@ -65,12 +71,14 @@ class Frames:
         if self.screen is None:
             return
         if self.stale:
-            repaint = _FULL_REPAINT.search(data)
+            # The beginning of what says so may have come with the output before.
+            seen = self.tail[-len(data) - _REPAINT_BYTES :] if len(data) < _TAIL else data
+            repaint = _FULL_REPAINT.search(seen)
             if repaint is None:
                 return
-            self.stale = False
             self.screen = Screen(self._columns, self._rows)
-            data = data[repaint.start() :]
+            self.stale = False
+            data = seen[repaint.start() :]
         self.screen.feed(data)
         if (_SYNC_END in data and now - self._last_look >= _GAP_S) or now - self._last_look >= _LONGEST_S:
             self._look(settled=False)

@@ -8,7 +8,6 @@ from cc_guard.guard.relay_port import RelayPort
 
 _RENEW_S = 1.0
 _DRAIN_S = 0.03  # what the client wrote just before it stopped arrives within this
-_TRIES = 20
 
 
 class Holder:
@@ -31,27 +30,25 @@ class Holder:
         self._wanted = False
         self._asked = False
         self._held = False
-        self._tries = 0
         self._renewal: asyncio.Task[None] | None = None
 
     def want(self) -> None:
         self._wanted = True
-        self._tries = 0
         self.attempt()
 
     def cancel(self) -> None:
         """Let the client go, or give up asking."""
         self._wanted = False
+        self._stop_renewing()  # so that the hold ends even if this word is lost
         if self._held or self._asked:
             self._port.release()
 
     def attempt(self) -> None:
         """Ask the relay if this is the moment; called at every frame while a hold is wanted."""
-        if not self._wanted or self._asked or self._held or self._tries >= _TRIES:
+        if not self._wanted or self._asked or self._held:
             return
         if self._frames.complete and not self._frames.stale and self._allowed():
             self._asked = True
-            self._tries += 1
             self._port.hold(self._frames.offset, self._release_key)
 
     def refused(self) -> None:
@@ -68,9 +65,7 @@ class Holder:
 
     def ended(self) -> None:
         self._held = self._asked = False
-        if self._renewal:
-            self._renewal.cancel()
-            self._renewal = None
+        self._stop_renewing()
 
     def _check(self) -> None:
         if not self._held or not self._wanted:
@@ -78,7 +73,13 @@ class Holder:
         if self._frames.complete:
             self._on_held()
         else:
+            self._stop_renewing()
             self._port.release()  # stopped inside a frame: the terminal would show half a picture
+
+    def _stop_renewing(self) -> None:
+        if self._renewal:
+            self._renewal.cancel()
+            self._renewal = None
 
     async def _keep(self) -> None:
         while True:

@@ -22,13 +22,17 @@ class Journal:
         self.client_version: str | None = None
         self.problem = ""
         self._history: History | None = None
+        self._open()
+
+    def _open(self) -> None:
         try:
             self._history = History()
             self._history.abandon_dead()
-        except HistoryError as error:
+        except Exception as error:
             self._failed(error)
 
     def record(self, report: Report) -> None:
+        """Never raises: what follows may be the end of a hold."""
         if self._incident is None:
             self._incident = Incident(
                 id=new_id(_wall(report.started)),
@@ -42,11 +46,13 @@ class Journal:
         incident.client_version = self.client_version
         if report.outcome != "open":
             self._incident = None
+            if self._history is None:
+                self._open()  # what was in its way may be over, and nothing is held now
         if self._history is None:
             return
         try:
             self._history.save(incident, self._owner)
-        except HistoryError as error:
+        except Exception as error:
             self._failed(error)
 
     def close(self) -> None:
@@ -54,9 +60,9 @@ class Journal:
             with contextlib.suppress(HistoryError):
                 self._history.close()
 
-    def _failed(self, error: HistoryError) -> None:
+    def _failed(self, error: Exception) -> None:
         if not self.problem:
-            sys.stderr.write(f"history: {error}\n")
+            sys.stderr.write(f"history: {error!r}\n")
         self.problem = str(error)
 
 

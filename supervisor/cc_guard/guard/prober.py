@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 
+from cc_guard.guard.arguments import working_folder
 from cc_guard.incident.record import Finding
 from cc_guard.probe.path import PathResult, check_path
 from cc_guard.probe.route import InvalidRoute, Route, effective_environment, effective_route, settings_files
@@ -11,7 +12,8 @@ from cc_guard.probe.route import InvalidRoute, Route, effective_environment, eff
 
 class Prober:
     """`on_result(finding, reachable)` for each probe. A probe that is still out does not hold up the next:
-    on a path that swallows packets the first new answer counts, not the end of an old wait."""
+    on a path that swallows packets the first new answer counts, not the end of an old wait. Where nothing can
+    be probed, there is nothing to wait for either: the result is `na` and reachable."""
 
     def __init__(
         self,
@@ -23,6 +25,7 @@ class Prober:
         self._interval_s = interval_s
         self._timeout_s = timeout_s
         self._extra = extra_settings
+        self._cwd = working_folder()
         self._on_result = on_result
         self._task: asyncio.Task[None] | None = None
         self._probes: set[asyncio.Task[None]] = set()
@@ -46,14 +49,13 @@ class Prober:
             return False
 
     def _route(self) -> Route:
-        files = settings_files(os.environ, os.getcwd(), self._extra)
+        files = settings_files(os.environ, self._cwd, self._extra)
         return effective_route(effective_environment(os.environ, files))
 
     async def _run(self) -> None:
         try:
             route = self._route()
         except InvalidRoute as error:
-            # There is nothing to wait for: a pause would never end.
             self._on_result(Finding("api.path", "na", str(error)), True)
             return
         while True:

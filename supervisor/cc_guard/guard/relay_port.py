@@ -59,11 +59,19 @@ class RelayPort:
             return
         except OSError:
             data = b""
+        try:
+            frames = self._decoder.feed(data)
+        except ValueError:
+            data = b""
         if not data:
             self.close()
             return
-        for kind, payload in self._decoder.feed(data):
-            self._on_frame(kind, payload)
+        for kind, payload in frames:
+            try:
+                self._on_frame(kind, payload)
+            except Exception as error:
+                # The other frames must not be lost with this one: they say how far the output has come.
+                self._loop.call_exception_handler({"message": f"in frame {kind:#x}", "exception": error})
 
     def _send(self, kind: int, payload: bytes = b"") -> None:
         """Wishes are rare and small; a relay that does not take one is gone or stopped, and its lease ends

@@ -28,6 +28,7 @@ _LOOK_AGAIN_S = 0.12
 _ALMOST_S = 0.12  # so close to the end of its wait the client may already be at its next attempt
 _MODES_EVERY_S = 0.5
 _REPAINT_AFTER_S = 1.0
+_PROBE_SLACK_S = 10.0  # for a loop that was kept from its work, by a slow disk or a busy machine
 
 _BY_USER = ("key", "interrupt", "input", "outside")
 
@@ -39,7 +40,9 @@ class GuardSession:
         self._arguments = arguments
         self._settings = settings = settings_cache.load(arguments.options)
         hold = settings.hold.enabled and not settings.observe
-        self._state = machine.State(policy=machine.Policy(hold, settings.hold.after_attempt))
+        report_s = settings.probe.interval_s + settings.probe.timeout_s + _PROBE_SLACK_S
+        policy = machine.Policy(hold, settings.hold.after_attempt, report_s=report_s)
+        self._state = machine.State(policy=policy)
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
         signatures = shipped()
@@ -127,7 +130,7 @@ class GuardSession:
         now = self._loop.time()
         if settled and now - self._modes_at >= _MODES_EVERY_S:
             self._modes_at = now
-            modes = screen.mode_reset()
+            modes = screen.mode_reset(blind=self._frames.blind)
             if modes != self._modes:
                 self._modes = modes
                 self._port.modes(modes)
@@ -158,7 +161,8 @@ class GuardSession:
 
     def _step(self, event: machine.Event) -> None:
         self._state, effects = machine.step(self._state, event, time.monotonic())
-        for effect in effects:
+        # Writing the history may take a second where it is locked, so what the client waits for comes first.
+        for effect in sorted(effects, key=lambda effect: isinstance(effect, machine.Record)):
             match effect:
                 case machine.Probe(on):
                     (self._prober.start if on else self._prober.stop)()
@@ -185,8 +189,11 @@ class GuardSession:
     # Questions
 
     def _client_waits(self) -> bool:
-        """Whether the client is between two attempts, by the screen or by its transcript."""
-        if time.time() < self._channels.retry_until - _ALMOST_S:
+        """Whether the client is between two attempts, by the screen or by its transcript. The transcript
+        does not say that the user has ended the waiting, or that a question has come up: the screen does."""
+        if not self._detector.at_work:
+            return False
+        if self._loop.time() < self._channels.retry_until - _ALMOST_S:
             return True
         if not self._detector.waiting or self._row_wait is None:
             return False

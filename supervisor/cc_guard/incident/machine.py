@@ -12,7 +12,8 @@ seconds. The driver carries the effects out and feeds what comes of them back as
 
 A hold needs all of this: the retry phase (never mid-stream), the attempt from which the settings allow it,
 and a path that does not answer. A path that answers while requests fail means that waiting would help
-nothing: the client retries, and the incident says so.
+nothing: the client retries, and the incident says so. A hold lives on the reports of probes: without any, or
+with a sign that the client has gone on after all, it ends.
 """
 
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,10 @@ SETTLE_S = 1.5
 # a proxy by other means. So a hold on it lets one attempt through after this long, then after three times
 # as long, and so on.
 TRIAL_S = 300.0
+# A client that retries shows it at least this often: its waits are shorter, and it gives up on an attempt
+# that hangs after ten minutes. Later nobody knows what became of it (a picture that was missed, a key that
+# ended it), and probing on would serve nobody.
+LOST_S = 900.0
 SYMPTOMS_KEPT = 60
 # The rest is an answer of the API, or of what stands in for it: a pause would race the client's own waits.
 HELD_KINDS = ("connection", "timeout", "stall", "tls", "proxy", "server_error")
@@ -145,11 +150,13 @@ Effect = Probe | Hold | Release | Record | Notify
 @dataclass(frozen=True)
 class Policy:
     """`hold`: whether a hold is allowed at all; `hold_from`: the first attempt at which it is. `trusted`:
-    whether probes are known to find the client's path (True), known not to (False), or neither."""
+    whether probes are known to find the client's path (True), known not to (False), or neither. While probes
+    are on, one reports at least every `report_s`."""
 
     hold: bool = True
     hold_from: int = 2
     trusted: bool | None = None
+    report_s: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -185,6 +192,7 @@ class State:
     unanswered: float | None = None
     hold_started: float | None = None
     cleared: float | None = None
+    alive: float = 0.0  # when the client last showed that it retries, or was let go
     path_noted: bool = False
     trials: int = 0
     on_trial: int | None = None  # the attempt that was let through
@@ -237,7 +245,7 @@ def _retrying(state: State, symptom: Symptom, source: str, now: float) -> tuple[
         effects.append(Probe(True))
     elif state.phase == "going" and _spent(symptom) > _spent(state.symptom):
         state = replace(state, phase="watching")  # the attempt after the hold failed too
-    state = replace(state, symptom=symptom, cleared=None)
+    state = replace(state, symptom=symptom, cleared=None, alive=now)
     state, changed = _note(state, symptom, source)
     if changed:
         effects.append(_record(state))
@@ -256,15 +264,15 @@ def _failed(state: State, symptom: Symptom, source: str, now: float) -> tuple[St
 def _cleared(state: State, source: str, now: float) -> tuple[State, list[Effect]]:
     if state.phase == "muted":
         return replace(state, phase="idle"), []
-    if state.report is None or state.phase in ("holding", "held"):
+    if state.report is None:
         return state, []
-    return replace(state, cleared=now, report=_with_source(state.report, source)), []
+    return _decide(replace(state, cleared=now, report=_with_source(state.report, source)), [], now)
 
 
 def _progressed(state: State, source: str, now: float) -> tuple[State, list[Effect]]:
     if state.phase == "muted":
         return replace(state, phase="idle"), []
-    if state.report is None or state.phase in ("holding", "held"):
+    if state.report is None:
         return state, []
     report = replace(_with_source(state.report, source), progressed=_earlier(state.cleared, now))
     return _end(replace(state, report=report), "recovered", now)
@@ -316,13 +324,15 @@ def _hold_ended(state: State, reason: str, by_user: bool, now: float) -> tuple[S
     if by_user:
         return _end(state, "released", now)
     phase = "watching" if state.phase in ("holding", "held") else state.phase
-    return _decide(replace(state, phase=phase), [_record(state)], now)
+    return _decide(replace(state, phase=phase, alive=now), [_record(state)], now)
 
 
 def _tick(state: State, now: float) -> tuple[State, list[Effect]]:
     if state.report is not None and state.cleared is not None and now - state.cleared >= SETTLE_S:
         report = replace(state.report, progressed=state.cleared)
         return _end(replace(state, report=report), "recovered", now)
+    if state.phase in ("watching", "going") and now - state.alive >= LOST_S:
+        return _end(state, "abandoned", now)
     return _decide(state, [], now)
 
 
@@ -330,7 +340,7 @@ def _decide(state: State, effects: list[Effect], now: float) -> tuple[State, lis
     """Hold, let go, or leave it: after every event, from the state alone."""
     path = _path(state, now)
     if state.phase in ("holding", "held"):
-        if path == "good" or not _holdable(state):
+        if path in ("good", "unheard") or not _holdable(state):
             state, effects = _let_go(state, effects, now)
         elif _trial_due(state, now):
             attempt = _spent(state.symptom)
@@ -369,6 +379,9 @@ def _holdable(state: State) -> bool:
 
 
 def _path(state: State, now: float) -> str:
+    heard = max(t for t in (state.probing_since, state.answered, state.unanswered, 0.0) if t is not None)
+    if now - heard > state.policy.report_s:
+        return "unheard"  # something is wrong with the probes, not with the path
     if state.answered is not None and state.answered >= (state.unanswered or 0.0):
         return "good" if now - state.answered <= PATH_MEMORY_S else "unknown"
     if state.unanswered is not None:
@@ -387,7 +400,7 @@ def _let_go(state: State, effects: list[Effect], now: float) -> tuple[State, lis
 def _stop_holding(state: State, now: float) -> tuple[State, list[Effect]]:
     if state.phase not in ("holding", "held"):
         return state, []
-    return replace(_close_hold(state, "ended", now), phase="watching"), [Release()]
+    return replace(_close_hold(state, "ended", now), phase="watching", alive=now), [Release()]
 
 
 def _close_hold(state: State, status: str, now: float) -> State:

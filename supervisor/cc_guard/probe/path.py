@@ -2,20 +2,26 @@
 
 import asyncio
 import contextlib
+import errno
+import os
+import re
+import socket
 import ssl
 import time
 from dataclasses import dataclass
 
 from cc_guard import __version__
-from cc_guard.probe.route import Proxy, Route
+from cc_guard.probe.route import Proxy, Route, bracketed
 
+_STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)? ([1-5]\d\d)(?: |\r?\n)")  # RFC 9112, section 4
+_CERTIFICATE_ALERTS = ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_HANDSHAKE_FAILURE")  # TLS 1.3, 1.2
 _HAPPY_EYEBALLS_S = 0.25  # RFC 8305, section 8: "Connection Attempt Delay ... 250 milliseconds"
 
 
 @dataclass(frozen=True)
 class PathResult:
-    """`ok`: something that speaks HTTP answered. `stage` is how far it got: resolve, connect, proxy, tls,
-    http."""
+    """`ok`: somebody answered who could be the API, or the way to it. `stage` is how far it got: resolve,
+    connect, proxy, tls, http."""
 
     ok: bool
     stage: str
@@ -25,24 +31,26 @@ class PathResult:
 
 
 async def check_path(route: Route, timeout_s: float) -> PathResult:
-    """Never raises for a network fault: every fault is a result."""
+    """Never raises: every fault is a result, also one that nobody has thought of."""
     start = time.monotonic()
     progress = ["connect"]
     status: int | None = None
+    ok = False
     try:
         async with asyncio.timeout(timeout_s):
             status = await _request(route, progress)
         detail, ok = f"HTTP {status}", True
-    except TimeoutError:
-        detail, ok = f"no answer in {timeout_s:g} s", False
+    except TimeoutError as error:
+        # The kernel's ETIMEDOUT is a TimeoutError too; only that one has a number.
+        detail = _sentence(error) if error.errno else f"no answer in {timeout_s:g} s"
     except _Refused as error:
         detail, ok, status = str(error), error.reachable, error.status
     except OSError as error:
-        if error.__class__.__name__ == "gaierror":
+        if isinstance(error, socket.gaierror):
             progress.append("resolve")
-        detail, ok = error.strerror or error.__class__.__name__, False
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
-        detail, ok = _broken(error), False
+        detail, ok = _sentence(error), _wants_certificate(error)
+    except Exception as error:
+        detail = str(error) or error.__class__.__name__
     return PathResult(ok, progress[-1], detail, round((time.monotonic() - start) * 1000, 1), status)
 
 
@@ -85,7 +93,7 @@ async def _request(route: Route, progress: list[str]) -> int:
 
 
 async def _tunnel(route: Route, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    authority = f"{_bracketed(route.host)}:{route.port}"
+    authority = f"{bracketed(route.host)}:{route.port}"
     writer.write(_head("CONNECT", authority, authority))
     status = await _status(reader)
     if status >= 300:
@@ -104,29 +112,34 @@ def _head(method: str, target: str, host: str) -> bytes:
 async def _status(reader: asyncio.StreamReader) -> int:
     line = await reader.readline()
     if not line:
-        raise ConnectionResetError(104, "Connection closed without an answer")
-    words = line.split(None, 2)
-    if not words[0].startswith(b"HTTP/") or len(words) < 2:
-        raise ValueError("the answer is not HTTP")
-    return int(words[1])
+        raise ConnectionResetError(errno.ECONNRESET, "Connection closed without an answer")
+    found = _STATUS_LINE.match(line)
+    if found is None:
+        raise ValueError("the answer is not HTTP" if line.endswith(b"\n") else "the answer broke off")
+    return int(found[1])
 
 
 def _authority(route: Route) -> str:
     standard = route.port == (443 if route.tls else 80)
-    return _bracketed(route.host) if standard else f"{_bracketed(route.host)}:{route.port}"
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+    return bracketed(route.host) if standard else f"{bracketed(route.host)}:{route.port}"
 
 
 def _unverified() -> ssl.SSLContext:
     """Whom the client trusts is its own matter; no secret is sent here. This asks only who answers."""
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
 
 
-def _broken(error: Exception) -> str:
-    return str(error) if isinstance(error, ValueError) else "the answer broke off"
+def _wants_certificate(error: OSError) -> bool:
+    """The server is there, but for clients with a certificate of their own, which a probe does not show."""
+    return isinstance(error, ssl.SSLError) and error.reason in _CERTIFICATE_ALERTS
+
+
+def _sentence(error: OSError) -> str:
+    """In the system's words. asyncio's own say the same for every error, or lump those of all addresses
+    together."""
+    if error.errno and error.errno > 0 and not isinstance(error, ssl.SSLError | socket.gaierror):
+        return os.strerror(error.errno)
+    return error.strerror or str(error) or error.__class__.__name__

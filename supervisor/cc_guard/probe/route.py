@@ -5,30 +5,47 @@ user, project, local, `--settings`, managed (code.claude.com/docs/en/settings, "
 Only the variables named here are looked at, and never a key or token.
 """
 
+import ipaddress
 import json
 import os
+import stat
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 DEFAULT_URL = "https://api.anthropic.com"
 
+# The first that is set serves both http and https; the last two since 2.1 only (measured on 1.0.120, 2.0.60
+# and 2.1.330).
+_PROXIES = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
+# Ways to the API whose endpoint can't be told from variables.
+_UNKNOWN_WAYS = (
+    "ANTHROPIC_UNIX_SOCKET",
+    "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+    "CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD",
+    "CLAUDE_CODE_USE_GATEWAY",
+    "CLAUDE_CODE_USE_MANTLE",
+)
 _VARIABLES = (
     "ANTHROPIC_BASE_URL",
     "ANTHROPIC_BEDROCK_BASE_URL",
+    "ANTHROPIC_FOUNDRY_BASE_URL",
+    "ANTHROPIC_FOUNDRY_RESOURCE",
     "ANTHROPIC_VERTEX_BASE_URL",
+    "AWS_DEFAULT_REGION",
     "AWS_REGION",
     "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_FOUNDRY",
     "CLAUDE_CODE_USE_VERTEX",
     "CLOUD_ML_REGION",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
     "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
     "no_proxy",
+    *_PROXIES,
+    *_UNKNOWN_WAYS,
 )
+_SETTINGS_LIMIT = 2 * 1024 * 1024  # larger files are refused by the client itself since 2.1.214
 
 
 @dataclass(frozen=True)
@@ -40,7 +57,7 @@ class Proxy:
 
 @dataclass(frozen=True)
 class Route:
-    """Where requests go. `proxy` is None for a direct connection."""
+    """Where requests go. `proxy` is None for a direct connection. Names are ASCII, as the wire wants them."""
 
     host: str
     port: int
@@ -48,8 +65,13 @@ class Route:
     proxy: Proxy | None = None
 
     def __str__(self) -> str:
-        way = f" via proxy {self.proxy.host}:{self.proxy.port}" if self.proxy else ""
-        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}{way}"
+        way = f" via proxy {bracketed(self.proxy.host)}:{self.proxy.port}" if self.proxy else ""
+        return f"{'https' if self.tls else 'http'}://{bracketed(self.host)}:{self.port}{way}"
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands before a port: RFC 3986, section 3.2.2."""
+    return f"[{host}]" if ":" in host else host
 
 
 class InvalidRoute(ValueError):
@@ -75,12 +97,28 @@ def effective_environment(environ: Mapping[str, str], files: Iterable[str]) -> d
     found = {name: environ[name] for name in _VARIABLES if name in environ}
     for path in files:
         try:
-            with open(path, encoding="utf-8") as file:
-                block = json.load(file).get("env", {})
-            found.update({name: str(block[name]) for name in _VARIABLES if name in block})
-        except (OSError, ValueError, AttributeError, TypeError):
+            block = json.loads(_content(path)).get("env", {})
+            found.update({name: _text(block[name]) for name in _VARIABLES if block.get(name) is not None})
+        except (OSError, ValueError, AttributeError, TypeError, RecursionError):
             continue
     return found
+
+
+def _content(path: str) -> str:
+    """A pipe is not opened: that would wait for its writer, and take what is meant for the client."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError(f"{path} is not a regular file")
+        with open(descriptor, encoding="utf-8-sig", closefd=False) as file:
+            return file.read(_SETTINGS_LIMIT)
+    finally:
+        os.close(descriptor)
+
+
+def _text(value: Any) -> str:
+    """As JavaScript's String()."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def effective_route(variables: Mapping[str, str]) -> Route:
@@ -88,28 +126,42 @@ def effective_route(variables: Mapping[str, str]) -> Route:
     url = _endpoint(variables)
     scheme, host, port = _parse(url, "endpoint")
     tls = scheme == "https"
-    return Route(host, port, tls, _proxy(variables, tls, host, port))
+    return Route(host, port, tls, _proxy(variables, host, port))
 
 
 def _endpoint(variables: Mapping[str, str]) -> str:
+    for name in _UNKNOWN_WAYS:
+        if _on(variables.get(name)) or (name == "ANTHROPIC_UNIX_SOCKET" and variables.get(name)):
+            raise InvalidRoute(f"{name} is set, and where it leads can't be told")
     if _on(variables.get("CLAUDE_CODE_USE_BEDROCK")):
-        region = variables.get("AWS_REGION") or "us-east-1"
-        default = f"https://bedrock-runtime.{region}.amazonaws.com"
+        region = variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or "us-east-1"
+        partition = ".cn" if region.startswith("cn-") else ""
+        default = f"https://bedrock-runtime.{region}.amazonaws.com{partition}"
         return variables.get("ANTHROPIC_BEDROCK_BASE_URL") or default
     if _on(variables.get("CLAUDE_CODE_USE_VERTEX")):
-        region = variables.get("CLOUD_ML_REGION") or "us-east5"
-        prefix = "" if region == "global" else f"{region}-"
-        return variables.get("ANTHROPIC_VERTEX_BASE_URL") or f"https://{prefix}aiplatform.googleapis.com"
+        return variables.get("ANTHROPIC_VERTEX_BASE_URL") or _vertex(
+            variables.get("CLOUD_ML_REGION") or "us-east5"
+        )
+    if _on(variables.get("CLAUDE_CODE_USE_FOUNDRY")):
+        resource = variables.get("ANTHROPIC_FOUNDRY_RESOURCE", "")
+        return variables.get("ANTHROPIC_FOUNDRY_BASE_URL") or f"https://{resource}.services.ai.azure.com"
     return variables.get("ANTHROPIC_BASE_URL") or DEFAULT_URL
+
+
+def _vertex(region: str) -> str:
+    if region == "global":
+        return "https://aiplatform.googleapis.com"
+    if region in ("us", "eu"):
+        return f"https://aiplatform.{region}.rep.googleapis.com"
+    return f"https://{region}-aiplatform.googleapis.com"
 
 
 def _on(value: str | None) -> bool:
     return (value or "").strip().lower() in ("1", "true", "yes", "on")
 
 
-def _proxy(variables: Mapping[str, str], tls: bool, host: str, port: int) -> Proxy | None:
-    names = ("https_proxy", "HTTPS_PROXY") if tls else ("http_proxy", "HTTP_PROXY")
-    url = next((variables[name] for name in names if variables.get(name)), "")
+def _proxy(variables: Mapping[str, str], host: str, port: int) -> Proxy | None:
+    url = next((variables[name] for name in _PROXIES if variables.get(name)), "")
     if not url or _excluded(variables.get("no_proxy") or variables.get("NO_PROXY") or "", host, port):
         return None
     if "://" not in url:
@@ -119,24 +171,52 @@ def _proxy(variables: Mapping[str, str], tls: bool, host: str, port: int) -> Pro
 
 
 def _excluded(rules: str, host: str, port: int) -> bool:
-    """NO_PROXY: comma or space separated; `*`, exact names, domain suffixes, an optional port."""
-    for rule in rules.replace(",", " ").split():
-        name, _, wanted = rule.partition(":") if rule.count(":") == 1 else (rule, "", "")
+    """NO_PROXY as 2.1.330 reads it (measured): comma or space separated; `*`, a name for itself and all below
+    it (with `.`, `*.` or nothing before it), an address, a network, an optional port. Up to 2.0 a name
+    without a dot before it stands for itself alone, and networks are not known."""
+    for rule in rules.lower().replace(",", " ").split():
+        name, wanted = _split_port(rule)
         if wanted and wanted != str(port):
             continue
-        suffix = name.lower().lstrip("*").lstrip(".")
+        suffix = name.removeprefix("*").removeprefix(".")
         if name == "*" or host == suffix or (suffix and host.endswith(f".{suffix}")):
+            return True
+        if "/" in name and _in_network(host, name):
             return True
     return False
 
 
+def _split_port(rule: str) -> tuple[str, str]:
+    if rule.startswith("["):
+        address, _, rest = rule[1:].partition("]")
+        return address, rest.removeprefix(":")
+    name, _, port = rule.partition(":") if rule.count(":") == 1 else (rule, "", "")
+    return name, port
+
+
+def _in_network(host: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
+
+
 def _parse(url: str, what: str) -> tuple[str, str, int]:
+    """Scheme, host and port. The reasons in the error quote nothing: there may be a password in the URL."""
     parts: SplitResult
     try:
         parts = urlsplit(url.strip())
+        host = parts.hostname or ""
+        if not host.isascii():
+            host = host.encode("idna").decode("ascii")
+    except ValueError:
+        raise InvalidRoute(f"the {what} URL is not valid") from None
+    try:
         port = parts.port
-    except ValueError as error:
-        raise InvalidRoute(f"the {what} URL is not valid: {error}") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    except ValueError:
+        raise InvalidRoute(f"the {what} URL is not valid: its port is no number up to 65535") from None
+    if parts.scheme not in ("http", "https") or not host:
         raise InvalidRoute(f"the {what} URL must be http:// or https:// with a host name")
-    return parts.scheme, parts.hostname.lower(), port or (443 if parts.scheme == "https" else 80)
+    if any(c <= " " for c in host):
+        raise InvalidRoute(f"the {what} URL is not valid: there is a blank in its host name")
+    return parts.scheme, host.lower(), port or (443 if parts.scheme == "https" else 80)

@@ -73,15 +73,16 @@ class Screen:
         value = self._terminal.get("title", "GhosttyString")
         return bytes(ffi.buffer(value.ptr, value.len)).decode("utf-8", "replace") if value.len else ""
 
-    def mode_reset(self) -> bytes:
-        """Bytes that bring a terminal back to what a shell expects, if the client died now."""
-        parts = [f"\x1b[?{mode}l" for mode in _OFF_AT_REST if self._terminal.mode(mode)]
+    def mode_reset(self, blind: bool = False) -> bytes:
+        """Bytes that bring a terminal back to what a shell expects, if the client died now. `blind`: this
+        screen has not seen everything, so whatever can be reset unasked is."""
+        parts = [f"\x1b[?{mode}l" for mode in _OFF_AT_REST if blind or self._terminal.mode(mode)]
         if self.alternate:
             parts.append("\x1b[?1049l")
-        parts += [f"\x1b[?{mode}h" for mode in _ON_AT_REST if not self._terminal.mode(mode)]
-        if self._terminal.get("kitty_keyboard_flags", "uint8_t"):
+        parts += [f"\x1b[?{mode}h" for mode in _ON_AT_REST if blind or not self._terminal.mode(mode)]
+        if blind or self._terminal.get("kitty_keyboard_flags", "uint8_t"):
             parts.append("\x1b[<u")
-        if self._other_keys:
+        if blind or self._other_keys:
             parts.append("\x1b[>4m")
         if parts:
             parts.append("\x1b[m\x1b7\x1b[r\x1b8")  # attributes and margins; DECSTBM moves the cursor
