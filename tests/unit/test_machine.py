@@ -70,7 +70,7 @@ def test_one_outage_from_the_first_row_to_the_answer() -> None:
     assert report.reachable is not None
     assert round(report.progressed - report.reachable, 2) == 0.31
     assert [a.remedy for a in report.actions] == ["hold.wait"]
-    assert run.state == m.State(policy=m.Policy(trusted=True))
+    assert run.state == m.State(policy=m.Policy(trusted=True)), "nothing is left of it"
 
 
 def test_a_path_that_swallows_packets_is_bad_before_its_probe_times_out() -> None:
@@ -144,6 +144,30 @@ def test_a_cleared_row_is_progress_only_when_no_failure_follows() -> None:
     other.cleared(after=1)
     other.failed(after=0.5)
     assert other.last.outcome == "failed"
+
+
+def test_the_row_of_an_incident_that_is_over_opens_no_other() -> None:
+    """A hook tells of the answer before the screen shows it."""
+    run = Run()
+    run.retrying(1)
+    run.retrying(2, after=1)
+    run.do(m.Progressed("hook"), after=1)
+    assert run.last.outcome == "recovered"
+    assert run.retrying(2, after=0.02) == []
+    run.cleared(after=0.05)
+    assert m.Probe(True) in run.retrying(2, after=1), "once it has gone, a row is news again"
+
+
+def test_a_failure_right_after_an_answer_is_a_new_incident() -> None:
+    run = Run()
+    run.retrying(2)
+    run.do(m.Progressed("hook"))
+    assert m.Probe(True) in run.retrying(1, after=0.5)
+    again = Run()
+    again.retrying(2)
+    again.do(m.Progressed("hook"))
+    again.tick(after=m.FADING_S)
+    assert m.Probe(True) in again.retrying(2)
 
 
 def test_a_second_failure_after_the_hold_holds_again_in_the_same_incident() -> None:
@@ -291,7 +315,7 @@ class AnyOrder(RuleBasedStateMachine):
             return
         state = self.run.state
         if state.report is None:
-            assert state.phase in ("idle", "muted")
+            assert state.phase in ("idle", "muted", "fading")
             assert not self.asked
             assert not self.stopped
         if self.stopped:

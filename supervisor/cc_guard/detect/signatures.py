@@ -11,7 +11,7 @@ from cc_guard.incident.record import Kind
 
 Where = Literal["spinner", "notice"]
 
-_STATUS = re.compile(r"(?<![\d.:/])([45]\d\d)(?![\d.:/])")
+_STATUS = re.compile(r"(?<![\d.:/])(4[0-3]\d|451|5\d\d)(?![\d:/]|\.\d)")  # 443 is a port
 _CODE = re.compile(r"\(([A-Z][A-Za-z]*(?:_[A-Z0-9]+)*|E[A-Z]{3,})\)")
 
 

@@ -72,7 +72,7 @@ class GuardSession:
         version = self._loop.create_task(self._find_version())
         while not self._over.is_set():
             self._channels.poll()
-            if self._state.report is not None:
+            if self._state.phase != "idle":
                 self._step(machine.Tick())
             self._ask_for_repaint()
             tick = _TICK_S if self._state.phase != "idle" else _IDLE_TICK_S

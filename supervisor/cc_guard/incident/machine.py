@@ -9,6 +9,7 @@ seconds. The driver carries the effects out and feeds what comes of them back as
     held      the client is stopped; probing goes on
     going     the client goes on after a hold and has not shown progress yet
     muted     the user ended the hold: hands off until this episode is over
+    fading    over, by a hook or the transcript, which are quicker than the screen: its old row may still show
 
 A hold needs all of this: the retry phase (never mid-stream), the attempt from which the settings allow it,
 and a path that does not answer. A path that answers while requests fail means that waiting would help
@@ -35,6 +36,7 @@ TRIAL_S = 300.0
 # that hangs after ten minutes. Later nobody knows what became of it (a picture that was missed, a key that
 # ended it), and probing on would serve nobody.
 LOST_S = 900.0
+FADING_S = 3.0
 SYMPTOMS_KEPT = 60
 # The rest is an answer of the API, or of what stands in for it: a pause would race the client's own waits.
 HELD_KINDS = ("connection", "timeout", "stall", "tls", "proxy", "server_error")
@@ -238,7 +240,8 @@ def _seen(state: State, symptom: Symptom, source: str, now: float) -> tuple[Stat
 def _retrying(state: State, symptom: Symptom, source: str, now: float) -> tuple[State, list[Effect]]:
     effects: list[Effect] = []
     if state.report is None:
-        if state.phase == "muted":
+        same_row = state.phase == "fading" and _spent(symptom) == _spent(state.symptom)
+        if state.phase == "muted" or same_row:
             return state, []
         state = _open(state, symptom, now)
         state = replace(state, phase="watching", probing_since=now, answered=None, unanswered=None)
@@ -262,8 +265,8 @@ def _failed(state: State, symptom: Symptom, source: str, now: float) -> tuple[St
 
 
 def _cleared(state: State, source: str, now: float) -> tuple[State, list[Effect]]:
-    if state.phase == "muted":
-        return replace(state, phase="idle"), []
+    if state.phase in ("muted", "fading"):
+        return replace(state, phase="idle", cleared=None, symptom=None), []
     if state.report is None:
         return state, []
     return _decide(replace(state, cleared=now, report=_with_source(state.report, source)), [], now)
@@ -333,6 +336,8 @@ def _tick(state: State, now: float) -> tuple[State, list[Effect]]:
         return _end(replace(state, report=report), "recovered", now)
     if state.phase in ("watching", "going") and now - state.alive >= LOST_S:
         return _end(state, "abandoned", now)
+    if state.phase == "fading" and state.cleared is not None and now - state.cleared >= FADING_S:
+        return replace(state, phase="idle", cleared=None, symptom=None), []
     return _decide(state, [], now)
 
 
@@ -422,8 +427,11 @@ def _end(state: State, outcome: Outcome, now: float) -> tuple[State, list[Effect
     assert report is not None
     state = replace(state, report=replace(report, outcome=outcome, ended=now))
     effects = [*effects, Probe(False), _record(state)]
-    phase = "muted" if outcome == "released" else "idle"
-    fresh = State(policy=state.policy, phase=phase, suspended=state.suspended)
+    fresh = State(policy=state.policy, suspended=state.suspended)
+    if outcome == "released":
+        fresh = replace(fresh, phase="muted")
+    elif outcome == "recovered" and state.cleared is None:
+        fresh = replace(fresh, phase="fading", symptom=state.symptom, cleared=now)
     return fresh, effects
 
 

@@ -10,6 +10,7 @@ _REPORTS = (b"\x1b[I", b"\x1b[O", b"\x1b[<", b"\x1b[M", b"\x1b[?", b"\x1bP", b"\
 
 _CTRL = 4  # kitty: modifiers are 1 + bits; shift 1, alt 2, ctrl 4, super 8, hyper 16, meta 32
 _LOCKS = 64 | 128  # caps lock, num lock
+_LONGEST = 40  # of a key's parameters; int() refuses numbers of thousands of digits, which a paste can hold
 CTRL_C = 0x03
 ESCAPE = 0x1B
 
@@ -43,6 +44,8 @@ def is_interrupt(data: bytes) -> bool:
 
 
 def _is_control(parameters: bytes, final: int, key: int) -> bool:
+    if len(parameters) > _LONGEST:
+        return False
     fields = parameters.split(b";")
     if final == 0x75 and len(fields) <= 2:  # u
         code = fields[0].split(b":")[0]

@@ -14,7 +14,8 @@ Attributes = list[int | list[bytes | int]]
 # What clients ask terminals: DA1, DA2, XTVERSION, DSR, DECRQM, kitty keyboard, colour scheme, OSC colours,
 # XTGETTCAP, DECRQSS, APC graphics.
 _QUERIES = (b"\x1b[c", b"\x1b[0c", b"\x1b[>c", b"\x1b[>0c", b"\x1b[>q", b"\x1b[>0q", b"\x1b[5n", b"\x1b[6n",
-            b"$p", b"\x1b[?u", b"\x1b[?996n", b";?\x07", b";?\x1b\\", b"\x1bP+q", b"\x1bP$q", b"a=q")  # fmt: skip
+            b"$p", b"\x1b[?u", b"\x1b[?996n", b";?\x07", b";?\x1b\\", b"\x1bP+q", b"\x1bP$q",
+            b"a=q")  # fmt: skip
 _LATE_REPLY_S = 0.05
 
 _NO_SIZE = struct.pack("HHHH", 0, 0, 0, 0)

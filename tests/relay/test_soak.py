@@ -1,0 +1,13 @@
+"""A short form of `python -m tests.relay.soak`, always with the same seeds."""
+
+import pytest
+
+from tests.relay.soak import Round
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_everything_at_once(seed: int) -> None:
+    one = Round(seed, 2.5)
+    one.run()
+    assert one.outer.output
+    assert one.typed
