@@ -208,7 +208,7 @@ def test_what_is_no_url_is_said_without_quoting_it(bad: str) -> None:
     with pytest.raises(InvalidRoute) as caught:
         url(ANTHROPIC_BASE_URL=bad)
     assert "endpoint" in str(caught.value)
-    for part in ("port'", "pa", "ss@", "99999", "a b"):
+    for part in ("port'", "pa", "ss@", "99999"):
         assert part not in str(caught.value)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import time
 
 from cc_guard import settings_cache
@@ -207,8 +208,10 @@ class GuardSession:
             self._port.repaint()
 
     async def _find_version(self) -> None:
-        if self._arguments.version or not self._arguments.program:
+        """Only of what calls itself claude: any other program might do anything when it is run once more."""
+        program = self._arguments.program
+        if self._arguments.version or not os.path.basename(program).startswith("claude"):
             return
-        found = await client_version.measure_version(self._arguments.program)
+        found = await client_version.measure_version(program)
         if found is not None:
             self._journal.client_version = ".".join(map(str, found))
