@@ -242,7 +242,10 @@ def stopped(process: psutil.Process) -> bool:
 
 
 def gone(process: psutil.Process) -> bool:
-    return not process.is_running() or bool(process.status() == psutil.STATUS_ZOMBIE)
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _is_cc_guard(process: psutil.Process | None) -> bool:

@@ -16,32 +16,39 @@ from pathlib import Path
 from typing import Self
 
 from cc_guard.relay import link
+from cc_guard.relay.hold import LEASE_S
 from tests.relay.harness import TIMEOUT_S, Outer, Word, python
 
 _GUARD = """\
-import os, socket, sys
+import os, select, socket, sys
 words = dict(word.partition("=")[::2] for word in sys.argv[1:] if "=" in word)
 ends = [int(fd) for fd in words["link"].split(",")]
 test = socket.socket(socket.AF_UNIX)
 test.connect(os.path.dirname(sys.argv[0]) + "/socket")
 socket.send_fds(test, [b"%d %d" % (os.getpid(), int(words["restarts"]))], ends)
-for fd in ends:
-    os.close(fd)
-test.recv(1)
+os.close(ends[1])
+until = select.poll()
+until.register(test, select.POLLIN)
+until.register(ends[0], 0)  # the relay's end of the link
+while until.poll() and select.select([test], [], [], 0)[0] and test.recv(1):
+    until.unregister(ends[0])  # told to stay
+    os.close(ends[0])
 """
 
 # The command line with another program in the guard's place: what the relay spawns is `sys.executable`.
 _COMMAND = """\
 import sys
+from cc_guard.relay import hold
+hold.LEASE_S = float(sys.argv.pop(1))
 sys.executable = sys.argv.pop(1)
 from cc_guard.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 
 
-def guarded_by(guard: str, argv: Sequence[Word], *options: str) -> list[Word]:
+def guarded_by(guard: str, argv: Sequence[Word], lease_s: float = LEASE_S) -> list[Word]:
     """cc-guard with the program `guard` for its guard."""
-    return [sys.executable, "-c", _COMMAND, guard, *options, "--", *argv]
+    return [sys.executable, "-c", _COMMAND, str(lease_s), guard, "--", *argv]
 
 
 class Lobby:
@@ -66,11 +73,9 @@ class Lobby:
         self._listener.close()
         shutil.rmtree(self._folder)
 
-    def command(self, argv: Sequence[Word]) -> list[Word]:
-        return guarded_by(str(self._guard), argv)
-
-    def client(self, code: str, *args: str) -> list[Word]:
-        return self.command(python(code, *args))
+    def client(self, code: str, *args: str, lease_s: float = LEASE_S) -> list[Word]:
+        """cc-guard with a small client, and a scripted guard."""
+        return guarded_by(str(self._guard), python(code, *args), lease_s)
 
     @property
     def waiting(self) -> bool:
@@ -188,6 +193,7 @@ class ScriptedGuard:
 
     def hang_up(self) -> None:
         """Close the link; the process stays."""
+        self._connection.send(b"s")
         os.close(self._read_fd)
         os.close(self._write_fd)
         self._read_fd = self._write_fd = -1
@@ -195,5 +201,8 @@ class ScriptedGuard:
 
     def close(self) -> None:
         if self._read_fd >= 0:
-            self.hang_up()
+            os.close(self._read_fd)
+            os.close(self._write_fd)
+            self._read_fd = self._write_fd = -1
+            self.closed = True
         self._connection.close()

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.relay.clients import BLAST, COUNT, ECHO, KEYS, READY, SLEEP
 from tests.relay.conftest import Open
@@ -97,12 +96,12 @@ def test_a_terminal_that_reads_slowly(open_outer: Open, tmp_path: Path) -> None:
     assert digest(outer.output) == digest(data)
 
 
-@pytest.mark.parametrize("seconds", [1.0, 3.5])
-def test_a_terminal_that_stops_reading(seconds: float, open_outer: Open, tmp_path: Path) -> None:
+def test_a_terminal_that_stops_reading(open_outer: Open, tmp_path: Path) -> None:
+    """A tmux in its copy mode, a connection that hangs; the client has ended long since."""
     data = material(200_000)
     outer = open_outer(guarded(blast(tmp_path, data)))
     outer.wait_for(data[:1000])
-    time.sleep(seconds)
+    time.sleep(3.5)
     assert outer.wait() == 0
     assert digest(outer.output) == digest(data)
 

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from cc_guard.relay import link
+from cc_guard.relay.hold import LEASE_S
 from tests.relay.clients import BEAT, COUNT, KEYS, READY, SIZES, SLEEP, STUBBORN, SUSPENDS
 from tests.relay.conftest import Open
 from tests.relay.harness import Outer, stopped
@@ -36,8 +37,8 @@ class Held:
 
 @pytest.fixture
 def hold(open_outer: Open, lobby: Lobby) -> Callable[..., Held]:
-    def hold_(client: str = KEYS, *args: str) -> Held:
-        outer = open_outer(lobby.client(client, *args))
+    def hold_(client: str = KEYS, *args: str, lease_s: float = LEASE_S) -> Held:
+        outer = open_outer(lobby.client(client, *args, lease_s=lease_s))
         outer.wait_for(READY)
         guard = lobby.guard(outer)
         guard.expect("pid ")
@@ -145,9 +146,9 @@ time.sleep(60)
 
 
 def test_the_guard_renews_its_lease(hold: Callable[..., Held]) -> None:
-    held = hold()
-    for _ in range(7):
-        held.outer.pump(0.9)
+    held = hold(lease_s=1.0)
+    for _ in range(5):
+        held.outer.pump(0.4)
         held.guard.renew()
         assert stopped(held.client)
     held.guard.release()
@@ -155,12 +156,11 @@ def test_the_guard_renews_its_lease(hold: Callable[..., Held]) -> None:
 
 
 def test_a_lease_that_is_not_renewed_ends(hold: Callable[..., Held]) -> None:
-    held = hold()
-    since = time.monotonic()
-    held.outer.pump(4.0)
+    assert LEASE_S == 5.0  # DESIGN; here it is shorter
+    held = hold(lease_s=1.0)
+    held.outer.pump(0.5)
     assert stopped(held.client)
-    held.guard.expect("released lease")
-    assert 4.5 < time.monotonic() - since < 8
+    held.guard.expect("released lease", timeout_s=3)
     held.runs()
 
 

@@ -23,9 +23,8 @@ def test_nothing_remains(client: str, open_outer: Open) -> None:
     assert outer.restored
 
 
-@pytest.mark.parametrize("client", [SLEEP, STUBBORN], ids=["quiet", "stubborn"])
-def test_nothing_remains_of_a_held_client(client: str, open_outer: Open, lobby: Lobby) -> None:
-    outer = open_outer(lobby.client(client))
+def test_nothing_remains_of_a_held_client(open_outer: Open, lobby: Lobby) -> None:
+    outer = open_outer(lobby.client(STUBBORN))
     outer.wait_for(READY)
     guard = lobby.guard(outer)
     guard.hold()

@@ -82,7 +82,7 @@ import sys
 from cc_guard.relay.loop import Relay
 turn = Relay._turn
 def failing(self):
-    if b"<READY>" in self.tail:
+    if b"<READY>" in self.bytes.tail:
         raise RuntimeError("a bug")
     turn(self)
 Relay._turn = failing

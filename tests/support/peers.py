@@ -51,15 +51,27 @@ class Peer:
 
     def _serve(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            stack.callback(self._open.discard, connection)
             stack.enter_context(connection)
             if self._tls is not None:
-                wrapped = self._tls.wrap_socket(connection, server_side=True)
-                self._open.discard(connection)
-                self._open.add(wrapped)
-                stack.callback(self._open.discard, wrapped)
-                connection = stack.enter_context(wrapped)
+                connection = stack.enter_context(self._handshake(connection))
             self._handler(connection)
+
+    def _handshake(self, connection: socket.socket) -> ssl.SSLSocket:
+        assert self._tls is not None
+        self._open.discard(connection)
+        wrapped = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        self._open.add(wrapped)
+        try:
+            wrapped.do_handshake()
+        except ssl.SSLError:
+            with socket.socket(fileno=wrapped.detach()) as plain:
+                # Closing with something unread would be a reset, which overtakes the alert.
+                plain.shutdown(socket.SHUT_WR)
+                plain.settimeout(5)
+                while plain.recv(4096):
+                    pass
+            raise
+        return wrapped
 
 
 def head(connection: socket.socket) -> bytes:
@@ -81,6 +93,17 @@ def answers(data: bytes, seen: list[bytes] | None = None) -> Handler:
         if seen is not None:
             seen.append(request)
         connection.sendall(data)
+
+    return handler
+
+
+def says(parts: list[bytes]) -> Handler:
+    """Speaks when it has heard something, whatever that was."""
+
+    def handler(connection: socket.socket) -> None:
+        connection.recv(4096)
+        for part in parts:
+            connection.sendall(part)
 
     return handler
 

@@ -23,6 +23,15 @@ def events(path: Path) -> tuple[int, int, list[tuple[float, bytes]]]:
     return header["width"], header["height"], output
 
 
+def around(path: Path, marker: str) -> tuple[int, int, bytes, bytes]:
+    """Columns, rows, and all output before and after a marker such as SIGSTOP."""
+    columns, rows, output = events(path)
+    with gzip.open(path, "rt", encoding="utf-8", errors="surrogateescape") as file:
+        times = [row[0] for row in map(json.loads, list(file)[1:]) if row[1:] == ["m", marker]]
+    before = b"".join(data for t, data in output if t <= times[0])
+    return columns, rows, before, b"".join(data for t, data in output if t > times[0])
+
+
 def symptoms(path: Path) -> list[Symptom]:
     columns, rows, output = events(path)
     screen = Screen(columns, rows)

@@ -223,6 +223,83 @@ def test_a_path_seen_working_is_waited_for_however_long() -> None:
         assert run.probe(False, after=60) == []
 
 
+def holding() -> Run:
+    """The relay has been asked, and has not answered yet."""
+    run = Run(m.Policy(trusted=True))
+    run.retrying(2)
+    assert m.Hold() in run.probe(False)
+    return run
+
+
+def held() -> Run:
+    run = holding()
+    run.do(m.HoldStarted(), after=0.05)
+    return run
+
+
+def test_a_client_that_has_gone_on_is_not_stopped_any_more() -> None:
+    """Its row vanished, or an answer came, while the relay was being asked, or in the frame just before the
+    stop: stopped now, it would be stopped in the middle of an answer."""
+    for run in (holding(), held()):
+        assert m.Release() in run.cleared(after=0.02)
+        assert run.tick(after=m.SETTLE_S + 0.1)
+        assert run.last.outcome == "recovered"
+    for run in (holding(), held()):
+        assert m.Release() in run.do(m.Progressed("transcript"), after=0.02)
+        assert run.last.outcome == "recovered"
+
+
+def test_a_row_that_comes_back_is_held_again() -> None:
+    """Older clients erase it and draw it again in two frames, and may be stopped between the two."""
+    run = held()
+    run.cleared(after=0.1)
+    run.do(m.HoldEnded("guard", by_user=False), after=0.01)
+    assert m.Hold() in run.retrying(2, after=0.1)
+
+
+def test_a_hold_lives_on_the_reports_of_probes() -> None:
+    run = held()
+    for _ in range(10):
+        assert run.probe(False, after=run.state.policy.report_s - 1) == []
+    assert run.tick(after=run.state.policy.report_s - 1) == []
+    assert m.Release() in run.tick(after=2), "no report: something is wrong with the probes"
+    run.do(m.HoldEnded("guard", by_user=False))
+    assert m.Hold() not in run.retrying(3, after=1)
+    assert m.Hold() in run.probe(False, after=1), "a report: they are back"
+
+
+def test_without_any_report_there_is_one_short_hold() -> None:
+    run = Run()
+    run.retrying(1)
+    assert m.Hold() in run.retrying(2, after=m.SILENT_PATH_S + 0.1)
+    run.do(m.HoldStarted())
+    assert m.Release() in run.tick(after=run.state.policy.report_s + 1)
+    run.do(m.HoldEnded("guard", by_user=False))
+    for attempt in range(3, 11):
+        assert m.Hold() not in run.retrying(attempt, after=10)
+
+
+def test_an_incident_of_which_nothing_more_is_heard_ends() -> None:
+    """Escape in the retry phase leaves no trace in some clients. Probing has to end."""
+    run = Run()
+    run.retrying(1)
+    run.probe(True)
+    run.tick(after=m.LOST_S - 1)
+    assert run.state.report is not None
+    assert m.Probe(False) in run.tick(after=2)
+    assert run.last.outcome == "abandoned"
+
+
+def test_a_long_hold_is_no_silence_of_the_client() -> None:
+    run = held()
+    for _ in range(200):
+        run.probe(False, after=20)
+    run.probe(True, after=1)
+    run.do(m.HoldEnded("guard", by_user=False))
+    run.tick(after=1)
+    assert run.state.report is not None, "it has to have its time to answer"
+
+
 def test_what_is_kept_of_a_long_incident_is_bounded() -> None:
     run = Run(m.Policy(hold=False))
     for attempt in range(1, 500):

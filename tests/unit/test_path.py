@@ -4,9 +4,10 @@ import asyncio
 import gc
 import os
 import re
+import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,13 @@ from cc_guard.probe import path as path_module
 from cc_guard.probe.path import PathResult, check_path
 from cc_guard.probe.route import Proxy, Route, effective_route
 from tests.support.peers import (
-    Handler,
     Peer,
     answers,
     closed_port,
     connect_proxy,
     head,
     resets,
+    says,
     silent,
     status,
 )
@@ -45,9 +46,7 @@ def probe(route: Route, timeout_s: float = PATIENCE_S) -> PathResult:
         assert asyncio.all_tasks() == {asyncio.current_task()}
         return result
 
-    result = asyncio.run(run())
-    gc.collect()
-    return result
+    return asyncio.run(run())
 
 
 def direct(peer: Peer, tls: bool = False) -> Route:
@@ -114,8 +113,9 @@ def test_a_gateway_that_wants_a_client_certificate(newest: ssl.TLSVersion) -> No
     assert result.http_status is None
 
 
-def test_a_status_line_without_a_reason() -> None:
-    with Peer(answers(b"HTTP/1.1 200\r\n\r\n")) as api:
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200\r\n\r\n", b"HTTP/1.0 200 OK\n", b"HTTP/1.1 200 broken o"])
+def test_a_status_is_enough(answer: bytes) -> None:
+    with Peer(answers(answer)) as api:
         assert probe(direct(api)).http_status == 200
 
 
@@ -140,7 +140,6 @@ def test_a_reset_after_the_request() -> None:
     [
         (b"", "Connection reset by peer"),
         (b"HTTP/1.1 2", "the answer broke off"),
-        (b"HTTP/1.1 200 OK", "the answer broke off"),
         (b"\r\n", "the answer is not HTTP"),
         (b"\n", "the answer is not HTTP"),
         (b"   \n", "the answer is not HTTP"),
@@ -178,7 +177,7 @@ def test_a_server_that_accepts_and_says_nothing(tls: bool) -> None:
 
 
 def test_tls_to_a_server_without_tls() -> None:
-    with Peer(answers(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as api:
+    with Peer(says([b"HTTP/1.1 400 Bad Request\r\n\r\n"])) as api:
         result = probe(direct(api, tls=True))
     assert (result.ok, result.stage) == (False, "tls")
 
@@ -257,10 +256,7 @@ def test_a_proxy_that_hangs() -> None:
 
 
 def test_a_tunnel_whose_header_never_ends() -> None:
-    def handler(connection: object) -> None:
-        import socket
-
-        assert isinstance(connection, socket.socket)
+    def handler(connection: socket.socket) -> None:
         head(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\n")
         while True:
@@ -339,7 +335,6 @@ def test_a_probe_that_is_cancelled_leaves_nothing() -> None:
     with Peer(silent) as api:
         for tls in (False, True):
             asyncio.run(run(direct(api, tls)))
-            gc.collect()
 
 
 def test_a_fault_that_nobody_has_thought_of_is_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -359,7 +354,7 @@ garbage = st.binary(max_size=200) | st.binary(max_size=60).map(b"HTTP/1.1 ".__ad
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(parts=st.lists(garbage, max_size=3), tls=st.booleans(), proxied=st.booleans())
 def test_whatever_the_server_says(parts: list[bytes], tls: bool, proxied: bool) -> None:
-    with Peer(_says(parts)) as peer:
+    with Peer(says(parts)) as peer:
         result = probe(via(peer, tls) if proxied else direct(peer, tls), timeout_s=5)
     assert isinstance(result.detail, str)
     assert result.detail
@@ -368,22 +363,10 @@ def test_whatever_the_server_says(parts: list[bytes], tls: bool, proxied: bool) 
         assert b"HTTP/" in b"".join(parts)
 
 
-def _says(parts: list[bytes]) -> Handler:
-    def handler(connection: object) -> None:
-        import socket
-
-        assert isinstance(connection, socket.socket)
-        for part in parts:
-            connection.sendall(part)
-
-    return handler
-
-
 def test_the_context_knows_no_cas(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading the system's certificates costs 20 ms of CPU for each of two probes a second."""
     loaded: list[object] = []
-    real: Callable[..., None] = ssl.SSLContext.load_default_certs
-    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda *a: (loaded.append(a), real(*a)))
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda *a: loaded.append(a))
     path_module._unverified()
     assert loaded == []
 

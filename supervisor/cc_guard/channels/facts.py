@@ -4,7 +4,6 @@ Measured on 1.0.120, 2.0.60 and 2.1.330. Rows of sub-agents are told apart by `i
 functions do not look at that.
 """
 
-import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -59,8 +58,8 @@ def retry(row: Row) -> Retry | None:
     attempt, most, wait_ms = row.get("retryAttempt"), row.get("maxRetries"), row.get("retryInMs")
     if not isinstance(attempt, int) or not isinstance(most, int) or not isinstance(wait_ms, (int, float)):
         return None
-    if max(abs(attempt), abs(most)) > _MOST_ATTEMPTS or not math.isfinite(wait_ms) or wait_ms > _LONGEST_MS:
-        return None
+    if max(abs(attempt), abs(most)) > _MOST_ATTEMPTS or not 0 <= wait_ms <= _LONGEST_MS:
+        return None  # also for NaN
     error = row.get("error")
     status = error.get("status") if isinstance(error, dict) else None
     known = isinstance(status, int) and 400 <= status <= 599

@@ -2,7 +2,8 @@
 
 A retry row counts only while it is live: it stands in the live region, and it is drawn in a colour that
 ordinary text does not have, or its counter or countdown moves. The same words in prose, tool results or
-the user's own prompt do none of this there.
+the user's own prompt do none of this there. Numbers in the output of a running tool may move, too (another
+client at work, a log): there only coloured ones count, where there are colours at all.
 """
 
 from dataclasses import dataclass
@@ -22,13 +23,14 @@ _STEADY_S = 0.4
 @dataclass(frozen=True)
 class RetryRow:
     """`retry_in_s` is None while the attempt itself is under way. `proven`: the way it is drawn leaves no
-    other reading; else it has to move."""
+    other reading; else it has to move, and `may_move` says whether that would prove anything."""
 
     label: str
     attempt: int
     limit: int
     retry_in_s: float | None
     proven: bool
+    may_move: bool
     steady_s: float
     text: str
 
@@ -59,7 +61,7 @@ class RetryDetector:
         self._gone = None
         if self._live:
             return _symptom(row, self._signatures.read(row.label), now, moved) if self._since == now else None
-        if moved or (row.proven and now - self._since >= row.steady_s):
+        if (moved and row.may_move) or (row.proven and now - self._since >= row.steady_s):
             self._live = True
             return _symptom(row, self._signatures.read(row.label), now, moved)
         return None
@@ -113,6 +115,7 @@ class RetryDetector:
                 # Clients up to 2.0 draw an answer that begins with the words of an error as an error too,
                 # but never with a cause below it, and an answer ends the turn at once.
                 proven=coloured and (spinner or cause is not None),
+                may_move=spinner or coloured or not is_chromatic(screen.colour(0, region.spinner.row)),
                 steady_s=0.0 if spinner else _STEADY_S,
                 text=f"{block.text} ⎿ {cause}" if cause else block.text,
             )

@@ -13,6 +13,7 @@ from cc_guard.incident.record import Symptom
 
 # Before it had StopFailure, the client ran the Stop hooks when it gave up as well (measured up to 2.0.60).
 _STOP_MEANS_ANSWER = (2, 1, 78)
+_ROUNDED_S = 0.1  # a row's time is cut to milliseconds, a file's to a tick of the kernel's clock
 _SAME_FAILURE_S = 5.0  # the hook and the transcript tell of one failure within milliseconds of each other
 
 
@@ -55,7 +56,7 @@ class Channels:
         path = event.payload.get("transcript_path")
         if isinstance(path, str) and path and path != self._path:
             # Another conversation: what it already holds is history.
-            self._path, self._since = path, event.t
+            self._path, self._since = path, event.t - _ROUNDED_S
             if self._tail is not None:
                 self._tail.close()
             self._tail = TranscriptTail(path, from_end=event.payload.get("source") != "startup")

@@ -16,6 +16,7 @@ QUIET_S = 0.04  # a client's writes of one frame are less than 30 ms apart (meas
 _LONGEST_S = 0.25  # look at least this often while output never ceases
 _GAP_S = 0.03  # and at most this often
 _TAIL = 32 * 1024
+_MOST_CELLS = 1_000_000  # `stty rows 65535 cols 65535` would take 17 s and all memory
 _REPAINT_BYTES = 40  # the longest of _FULL_REPAINT
 _SYNC_END = b"\x1b[?2026l"
 _FULL_REPAINT = re.compile(rb"\x1b\[[23]J|\x1b\[\?1049h|\x1b\[H(?:\x1b\[2K(?:\x1b\[1B)?){4}")
@@ -28,6 +29,7 @@ class Frames:
         self._loop = asyncio.get_running_loop()
         self._on_frame = on_frame
         self._columns, self._rows = 80, 24
+        self._too_large = False
         self.screen: Screen | None = None
         self.offset = 0
         self.stale = False
@@ -36,6 +38,7 @@ class Frames:
         self.tail = b""
         self.last_output = 0.0
         self._last_look = 0.0
+        self._unseen_since: float | None = None
         self._quiet: asyncio.TimerHandle | None = None
         self._again: asyncio.TimerHandle | None = None
         self.missing = ""
@@ -52,11 +55,11 @@ class Frames:
     def resize(self, payload: bytes) -> None:
         rows, columns, _, _ = link.WINSIZE.unpack(payload)
         self._rows, self._columns = rows or 24, columns or 80
-        if self.screen:
-            try:
-                self.screen.resize(self._columns, self._rows)
-            except RuntimeError:
-                self.lost(self.offset)  # a size that nobody looks at; after the next the client draws anew
+        self._too_large = self._rows * self._columns > _MOST_CELLS
+        if self._too_large:
+            self.lost(self.offset)  # until the size is sane again, and the client draws anew
+        elif self.screen:
+            self.screen.resize(self._columns, self._rows)
 
     def lost(self, offset: int) -> None:
         """Output up to `offset` was dropped."""
@@ -74,13 +77,14 @@ class Frames:
             # The beginning of what says so may have come with the output before.
             seen = self.tail[-len(data) - _REPAINT_BYTES :] if len(data) < _TAIL else data
             repaint = _FULL_REPAINT.search(seen)
-            if repaint is None:
+            if repaint is None or self._too_large:
                 return
             self.screen = Screen(self._columns, self._rows)
             self.stale = False
             data = seen[repaint.start() :]
         self.screen.feed(data)
-        if (_SYNC_END in data and now - self._last_look >= _GAP_S) or now - self._last_look >= _LONGEST_S:
+        self._unseen_since = self._unseen_since or now
+        if (_SYNC_END in data and now - self._last_look >= _GAP_S) or now - self._unseen_since >= _LONGEST_S:
             self._look(settled=False)
         if self._quiet is None:
             self._quiet = self._loop.call_later(QUIET_S, self._silence)
@@ -106,4 +110,5 @@ class Frames:
         if self.stale or not self.complete:
             return
         self._last_look = self._loop.time()
+        self._unseen_since = None
         self._on_frame(settled)

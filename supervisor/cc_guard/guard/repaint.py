@@ -25,15 +25,21 @@ def before_continue(tail: bytes, cursor_row: int, alternate: bool) -> bytes:
 def _frame_height(tail: bytes, erasures: list[re.Match[bytes]]) -> int:
     """Lines of the picture's changing part: what was drawn since the last erasure. Text that stays for good
     may have come in between; a synchronized update begins behind it. Without those, count only if the
-    erasure before shows that this is how to count; else 0."""
+    erasure before shows that this is how to count; else 0.
+
+    A row that the terminal wraps by itself has no newline, but the client knows and erases it: what it erased
+    last beyond the newlines it had drawn is to be erased again.
+    """
     last = erasures[-1]
+    erased = last[0].count(b"\x1b[1A")
     update = tail.rfind(_UPDATE)
-    if update >= 0:
-        return tail[max(last.end(), update + len(_UPDATE)) :].count(b"\n")
+    height = tail[max(last.end(), update + len(_UPDATE) if update >= 0 else 0) :].count(b"\n")
     if len(erasures) < 2:
+        return height if update >= 0 else 0
+    wrapped = erased - tail[erasures[-2].end() : last.start()].count(b"\n")
+    if update < 0 and wrapped < 0:
         return 0
-    drawn = tail[erasures[-2].end() : last.start()].count(b"\n")
-    return tail[last.end() :].count(b"\n") if drawn == last[0].count(b"\x1b[1A") else 0
+    return height + max(wrapped, 0)
 
 
 def _erase_lines(count: int) -> bytes:

@@ -192,9 +192,7 @@ class GuardSession:
     def _client_waits(self) -> bool:
         """Whether the client is between two attempts, by the screen or by its transcript. The transcript
         does not say that the user has ended the waiting, or that a question has come up: the screen does."""
-        if not self._detector.at_work:
-            return False
-        if self._loop.time() < self._channels.retry_until - _ALMOST_S:
+        if self._detector.at_work and self._loop.time() < self._channels.retry_until - _ALMOST_S:
             return True
         if not self._detector.waiting or self._row_wait is None:
             return False

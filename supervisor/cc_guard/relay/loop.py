@@ -1,4 +1,4 @@
-"""The relay's loop: terminal <-> client, first; the guard's copy and wishes, after.
+"""The relay's loop: bytes first (passage.py), then signals, the client's state, and the guard's wishes.
 
 Events for the guard (EVENT frames, ASCII): `pid N`, `held OFFSET`, `refused`, `released REASON`,
 `suspended`, `resumed`, `exit STATUS`. Reasons: `guard` (asked for), `key`, `interrupt` (Ctrl-C or Escape),
@@ -18,23 +18,15 @@ from cc_guard.relay import keys, link, shim
 from cc_guard.relay.guard_process import GuardProcess
 from cc_guard.relay.hold import Hold
 from cc_guard.relay.mend import Mend
+from cc_guard.relay.passage import BUFFER_LIMIT, Passage
 from cc_guard.relay.terminal import Terminal, get_winsize, in_foreground, set_winsize
 
-BUFFER_LIMIT = 256 * 1024
-READ_SIZE = 64 * 1024
-_TAIL = 4096
 _QUIET_AFTER_EXIT_S = 0.1  # processes that the client left may hold its terminal open for ever
 _DRAIN_LIMIT = 64 * 1024  # more than a pty holds back: 12 KB on Linux
 _TERM_GRACE_S = 10.0  # SessionEnd hooks may run after SIGTERM; then SIGKILL
 _GUARD_DELAY_S = 0.3  # after the client's start, or
 _GUARD_AFTER_OUTPUT_S = 0.1  # after its first output: what prints its version and ends needs no guard
 _REPAINT_GAP_S = 0.05
-# The guard gets its copy when nothing has come for a while: waking it between two keys of a fast typist makes
-# the second one 10 % slower (measured). All the same it must see a frame within 150 ms.
-_COPY_DELAY_S = 0.02
-_COPY_SIZE = 32 * 1024
-_COPY_AGE_S = 0.06
-
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP)
 HANDLED = (*_FORWARDED, signal.SIGWINCH, signal.SIGCHLD, signal.SIGCONT)
 
@@ -45,9 +37,9 @@ class Relay:
     def __init__(
         self, terminal: Terminal, master: int, reports: int, orders: int, guard: GuardProcess
     ) -> None:
-        os.set_blocking(master, False)
         self.terminal = terminal
         self.master = master
+        self.bytes = Passage(terminal, master, guard, self._on_typed, self._on_terminal_gone)
         self.reports = reports
         self.orders = orders
         self.guard = guard
@@ -56,24 +48,13 @@ class Relay:
         self.status: int | None = None
         self.exec_errno = 0
         self.modes = b""
-        self.tail = b""
-        self._to_client = bytearray()
-        self._to_terminal = bytearray()
-        self._offset = 0
         self._winsize = b""
-        self._master_open = True
-        self._terminal_open = True
         self._signals: set[int] = set()  # have come, and are not handled yet
-        self._first_output = 0.0
-        self._last_output = 0.0
         self._started = time.monotonic()
         self._exited_at = 0.0
         self._exit_offset = 0
         self._kill_at = 0.0
         self._repaint_at = 0.0
-        self._mend: Mend | None = None
-        self._copied_at = 0.0
-        self._guard_behind = False
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -86,111 +67,31 @@ class Relay:
 
     def run(self) -> int:
         self._resize()
+        others = [self._wake_read, self.reports]
         while not self._finished():
-            if not self._undisturbed() or not self._pass_bytes():
+            if not (self._undisturbed() and self.bytes.plain and self.bytes.pass_on(others)):
                 self._turn()
         assert self.status is not None
         self._tell(b"exit %d" % self.status)
         return self.status
 
-    # One turn: bytes first.
-
     def _undisturbed(self) -> bool:
-        """Nothing is buffered, held, due or being put right: there is only passing on to do."""
-        return (
-            self.status is None
-            and self.guard.running
-            and not self.guard.link.closed
-            and not self._guard_behind
-            and not self.hold.group
-            and not self._to_terminal
-            and not self._to_client
-            and self._mend is None
-            and not self._kill_at
-            and not self._repaint_at
-            and self._master_open
-            and self._terminal_open
-            and self.terminal.is_raw
-        )
-
-    def _pass_bytes(self) -> bool:
-        """The hot path: read, write, remember. What was read is worked up when nothing has come for a while,
-        so that it costs no key any time. False when there is something else to do: that is for `_turn`."""
-        terminal, master = self.terminal, self.master
-        stdin, output, chunk = terminal.stdin, terminal.output, terminal.chunk
-        watched = [stdin, master, self._wake_read, self.reports, self.guard.link.read_fd]
-        passed: list[tuple[int, bytes]] = []
-        size = 0
-        latest = time.monotonic() + _COPY_AGE_S
-        plain = True
-        while plain and size < _COPY_SIZE and (not passed or time.monotonic() < latest):
-            unsaid = passed or self.guard.link.queued
-            ready = select.select(watched, (), (), _COPY_DELAY_S if unsaid else None)[0]
-            if not ready:
-                break
-            if not passed:
-                latest = time.monotonic() + _COPY_AGE_S
-            for fd in ready:
-                if fd == master:
-                    data = _read(master, chunk)
-                    sent = _write(output, data)
-                    self._to_terminal += data[sent:]
-                elif fd == stdin:
-                    data = _read(stdin, READ_SIZE)
-                    sent = _write(master, data)
-                    self._to_client += data[sent:]
-                else:
-                    plain = False
-                    continue
-                if data:
-                    passed.append((fd, data))
-                    size += len(data)
-                if not data or sent < len(data):
-                    plain = False
-        self._work_up(passed)
-        return plain
-
-    def _work_up(self, passed: list[tuple[int, bytes]]) -> None:
-        for fd, data in passed:
-            if fd == self.master:
-                self._note_output(data)
-            else:
-                self._note_input(data)
-        if self.guard.link.queued:
-            self.guard.link.flush()
-            self._guard_behind = self.guard.link.queued > 0
+        """Nothing is held or due."""
+        return self.status is None and not (self.hold.group or self._kill_at or self._repaint_at)
 
     def _turn(self) -> None:
-        stdin, master, output = self.terminal.stdin, self.master, self.terminal.output
-        readers = [self._wake_read]
-        writers = []
+        """Whatever there is to do, bytes first."""
+        readers, writers = self.bytes.want()
+        readers.append(self._wake_read)
         if self.status is None:
             readers.append(self.reports)
-        if self._terminal_open and self.terminal.is_raw and len(self._to_client) < BUFFER_LIMIT:
-            readers.append(stdin)
-        if self._master_open:
-            if len(self._to_terminal) < BUFFER_LIMIT:
-                readers.append(master)
-            if self._to_client:
-                writers.append(master)
-        if self._to_terminal:
-            writers.append(output)
         guard = self.guard.link
         if not guard.closed:
             readers.append(guard.read_fd)
-            if self._guard_behind:
-                writers.append(guard.write_fd)
         timeout = self._timeout()
-        ready, writable, _ = select.select(readers, writers, [], self._copy_timeout(guard, timeout))
+        ready, writable, _ = select.select(readers, writers, [], self.bytes.timeout(timeout))
 
-        if output in writable:
-            self._flush_terminal()
-        if master in writable:
-            self._flush_client()
-        if stdin in ready:
-            self._read_terminal()
-        if master in ready:
-            self._read_master()
+        self.bytes.serve(ready, writable)
         if self._wake_read in ready:
             self._on_signals()
         if self.reports in ready:
@@ -198,28 +99,9 @@ class Relay:
         if guard.read_fd in ready and guard is self.guard.link:
             for kind, payload in guard.receive():
                 self._on_command(kind, payload)
-        self._copy(idle=not ready)
+        self.bytes.copy(idle=not ready)
         if timeout is not None or self.guard.link.closed:
             self._on_time()
-
-    def _copy_timeout(self, guard: link.GuardLink, timeout: float | None) -> float | None:
-        if not guard.queued or self._guard_behind or not self.guard.running:
-            return timeout
-        return _COPY_DELAY_S if timeout is None else min(timeout, _COPY_DELAY_S)
-
-    def _copy(self, idle: bool) -> None:
-        """Give the guard its copy when nobody else has anything to say, or when it has waited too long:
-        a guard that wakes up takes a core from the client at the very moment when it handles a key."""
-        guard = self.guard.link
-        if not guard.queued or guard.closed or not self.guard.running:
-            return
-        now = time.monotonic()
-        if not self._copied_at:
-            self._copied_at = now
-        if idle or self._guard_behind or guard.queued > _COPY_SIZE or now - self._copied_at > _COPY_AGE_S:
-            guard.flush()
-            self._guard_behind = guard.queued > 0
-            self._copied_at = 0.0
 
     def _tell(self, words: bytes) -> None:
         """An event for the guard, at once."""
@@ -240,88 +122,6 @@ class Relay:
         if not self.guard.running and self.status is None:
             due.append(self._guard_due_in_s())
         return max(0.0, min(due)) if due else None
-
-    def _read_terminal(self) -> None:
-        try:
-            data = os.read(self.terminal.stdin, READ_SIZE)
-        except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EINTR):
-                return
-            data = b""
-        if not data:
-            self._terminal_gone()
-            return
-        if self.hold.active:
-            data = self._while_held(data)
-        if self._to_client:
-            self._to_client += data
-        else:
-            self._to_client += data[self._give_client(data) :]
-        self._note_input(data)
-
-    def _note_input(self, data: bytes) -> None:
-        if data and keys.is_typing(data):
-            self.guard.link.send(link.KEY, link.TIME.pack(time.monotonic()))
-
-    def _read_master(self) -> None:
-        try:
-            data = os.read(self.master, READ_SIZE)
-        except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EINTR):
-                return
-            data = b""  # EIO: every holder of the slave is gone (Linux); macOS reads b""
-        if not data:
-            self._master_open = False
-            return
-        if self._mend:
-            data = self._mended(data)
-        if self._to_terminal:
-            self._to_terminal += data
-        else:
-            try:
-                sent = link.write_some(self.terminal.output, data[: self.terminal.chunk])
-            except OSError:
-                self._terminal_gone()
-                sent = len(data)
-            if sent < len(data):
-                self._to_terminal += data[sent:]
-        self._note_output(data)
-
-    def _note_output(self, data: bytes) -> None:
-        self._offset += len(data)
-        self._last_output = time.monotonic()
-        self._first_output = self._first_output or self._last_output
-        self.tail = data[-_TAIL:] if len(data) >= _TAIL else (self.tail + data)[-_TAIL:]
-        self.guard.link.output(data, self._offset)
-
-    def _mended(self, data: bytes) -> bytes:
-        assert self._mend is not None
-        before = self._mend.before(data)
-        if before is None:
-            return data
-        self._mend = None
-        return before + data
-
-    def _flush_terminal(self) -> None:
-        try:
-            del self._to_terminal[
-                : link.write_some(self.terminal.output, self._to_terminal[: self.terminal.chunk])
-            ]
-        except OSError:
-            self._terminal_gone()
-            self._to_terminal.clear()
-
-    def _flush_client(self) -> None:
-        del self._to_client[: self._give_client(self._to_client[:READ_SIZE])]
-
-    def _give_client(self, data: bytes | bytearray) -> int:
-        """Bytes that the client's terminal took; all of them when there is no client any more."""
-        if not self._master_open:
-            return len(data)
-        try:
-            return link.write_some(self.master, data)
-        except OSError:
-            return len(data)
 
     # The client's state.
 
@@ -358,28 +158,28 @@ class Relay:
             self._release("exit")
             self.status = status
             self._exited_at = time.monotonic()
-            self._exit_offset = self._offset
+            self._exit_offset = self.bytes.offset
 
     def _finished(self) -> bool:
         """The client has ended, and the terminal has all that it wrote, however slow it is."""
         if self.status is None:
             return False
-        if not self._terminal_open:
+        if not self.bytes.terminal_open:
             return True
-        if self._to_terminal:
+        if self.bytes.to_terminal:
             return False
-        if not self._master_open or self._offset - self._exit_offset > _DRAIN_LIMIT:
+        if not self.bytes.master_open or self.bytes.offset - self._exit_offset > _DRAIN_LIMIT:
             return True
-        last = max(self._last_output, self._exited_at)
+        last = max(self.bytes.last_output, self._exited_at)
         return time.monotonic() - last > _QUIET_AFTER_EXIT_S and not self._readable(self.master)
 
     def _suspend(self) -> None:
         """The user suspended the client: hand the terminal back and stop, as the client alone would."""
         self._release("signal", resume=False)
-        limit = self._offset + _DRAIN_LIMIT
-        while self._master_open and self._offset < limit and self._readable(self.master):
-            self._read_master()
-        del self._to_terminal[: self.terminal.write_all(self._to_terminal, 1.0)]
+        limit = self.bytes.offset + _DRAIN_LIMIT
+        while self.bytes.master_open and self.bytes.offset < limit and self._readable(self.master):
+            self.bytes.read_master()
+        del self.bytes.to_terminal[: self.terminal.write_all(self.bytes.to_terminal, 1.0)]
         self._tell(b"suspended")
         self.order_resets(b"")
         self.terminal.restore()
@@ -402,7 +202,7 @@ class Relay:
             except termios.error as error:
                 self._note_signals()
                 if error.args[0] != errno.EINTR:
-                    self._terminal_gone()
+                    self.bytes.terminal_gone()
                     break
         self._signals.discard(signal.SIGCONT)
         self.order_resets(self.modes)
@@ -438,7 +238,7 @@ class Relay:
         self._signal_client(number)
         if number in (signal.SIGTERM, signal.SIGHUP):
             if self.status is not None:
-                self._terminal_open = False  # nobody waits any more for a terminal that takes nothing
+                self.bytes.terminal_open = False  # nobody waits any more for a terminal that takes nothing
             elif not self._kill_at:
                 self._kill_at = time.monotonic() + _TERM_GRACE_S
 
@@ -455,7 +255,7 @@ class Relay:
 
     def _resize(self) -> None:
         size = get_winsize(self.terminal.stdin)
-        if size == self._winsize or not self._master_open:
+        if size == self._winsize or not self.bytes.master_open:
             return
         self._winsize = size
         try:
@@ -464,12 +264,8 @@ class Relay:
             return
         self.guard.link.send(link.SIZE, link.WINSIZE.pack(*struct.unpack("HHHH", size)))
 
-    def _terminal_gone(self) -> None:
-        if self._terminal_open:
-            self._terminal_open = False
-            self._to_terminal.clear()
-            self.terminal.is_raw = False
-            self._forward(signal.SIGHUP)
+    def _on_terminal_gone(self) -> None:
+        self._forward(signal.SIGHUP)
 
     # The guard's wishes.
 
@@ -496,7 +292,7 @@ class Relay:
     def _start_hold(self, offset: int, release_key: int) -> None:
         """Only between frames: the guard saw a complete frame that ended at `offset`, and the client has
         written nothing since."""
-        fresh = offset == self._offset and not self._to_terminal and not self._readable(self.master)
+        fresh = offset == self.bytes.offset and not self.bytes.to_terminal and not self._readable(self.master)
         free = not self.hold.active and self.status is None and self._client_in_foreground()
         if fresh and free and self.hold.start(self.client, release_key):
             self._tell(b"held %d" % offset)
@@ -507,11 +303,10 @@ class Relay:
         if not self.hold.active:
             return
         if self.hold.at_release:
-            self._to_terminal += self.hold.at_release
+            self.bytes.say(self.hold.at_release)
             self.hold.at_release = b""
-            self._flush_terminal()
         if self.hold.mend:
-            self._mend = Mend(self.hold.mend) if resume else None
+            self.bytes.mend = Mend(self.hold.mend) if resume else None
             self.hold.mend = b""
         if resume:
             self.hold.end()
@@ -519,15 +314,17 @@ class Relay:
             self.hold.abandon()
         self._tell(b"released " + reason.encode())
 
-    def _while_held(self, data: bytes) -> bytes:
-        """Take the release key out of the input; what else is typed waits in the client's queue."""
+    def _on_typed(self, data: bytes) -> bytes:
+        """While held: take the release key out; what else is typed waits in the queue of the client."""
+        if not self.hold.active:
+            return data
         found = keys.find_key(data, self.hold.release_key)
         if found:
             self._release("key")
             return data[: found[0]] + data[found[1] :]
         if keys.is_interrupt(data):
             self._release("interrupt")
-        elif len(self._to_client) + len(data) >= BUFFER_LIMIT:
+        elif len(self.bytes.to_client) + len(data) >= BUFFER_LIMIT:
             self._release("input")
         return data
 
@@ -538,12 +335,11 @@ class Relay:
         if len(payload) < head or not self.hold.active:
             return
         offset, now_length, release_length = struct.unpack_from("!QHH", payload)
-        if offset == self._offset and not self._to_terminal:
+        if offset == self.bytes.offset and not self.bytes.to_terminal:
             release = head + now_length
-            self._to_terminal += payload[head:release]
+            self.bytes.say(payload[head:release])
             self.hold.at_release = payload[release : release + release_length]
             self.hold.mend = payload[release + release_length :]
-            self._flush_terminal()
 
     def _repaint(self) -> None:
         rows, columns, width, height = struct.unpack("HHHH", self._winsize)
@@ -569,8 +365,8 @@ class Relay:
 
     def _guard_due_in_s(self) -> float:
         first = self._started + _GUARD_DELAY_S
-        if self._first_output:
-            first = min(first, self._first_output + _GUARD_AFTER_OUTPUT_S)
+        if self.bytes.first_output:
+            first = min(first, self.bytes.first_output + _GUARD_AFTER_OUTPUT_S)
         return max(first - time.monotonic(), self.guard.start_due_in_s())
 
     def _start_guard(self) -> None:
@@ -579,7 +375,7 @@ class Relay:
             guard = self.guard.link
             guard.send(link.EVENT, b"pid %d" % self.client)
             guard.send(link.SIZE, link.WINSIZE.pack(*struct.unpack("HHHH", self._winsize)))
-            guard.send(link.STALE, link.OFFSET.pack(self._offset))
+            guard.send(link.STALE, link.OFFSET.pack(self.bytes.offset))
 
     # Small questions.
 
@@ -600,21 +396,6 @@ class Relay:
                 return file.read().rpartition(b")")[2].split()[0].decode()
         except OSError:
             return ""
-
-
-def _read(fd: int, size: int) -> bytes:
-    """What there is; nothing when there is none or the other side is gone, which is `_turn`'s to find out."""
-    try:
-        return os.read(fd, size)
-    except OSError:
-        return b""
-
-
-def _write(fd: int, data: bytes) -> int:
-    try:
-        return os.write(fd, data) if data else 0
-    except OSError:
-        return 0
 
 
 def open_pty(size: bytes, attributes: list[int | list[bytes | int]]) -> tuple[int, int]:

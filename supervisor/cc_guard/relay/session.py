@@ -56,7 +56,7 @@ def run(program: str, argv: list[str], environ: dict[str, str], guard_words: lis
         if _abnormal(status):
             terminal.write_all(relay.modes, 0.5)
         relay.order_resets(b"")  # what was to be done is done
-        terminal.drop_late_replies(relay.tail)
+        terminal.drop_late_replies(relay.bytes.tail)
     finally:
         terminal.restore()
     for fd in (master, reports, orders):
