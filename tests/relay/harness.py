@@ -39,6 +39,12 @@ def guarded(argv: Sequence[Word], *options: str) -> list[Word]:
     return [CC_GUARD, *options, "--", *argv]
 
 
+def patched(patch: str, argv: Sequence[Word]) -> list[Word]:
+    """As `guarded`, after a change to the modules under test: shorter times, planted bugs."""
+    code = f"import sys\n{patch}\nfrom cc_guard.cli import main\nsys.exit(main(sys.argv[1:]))"
+    return [sys.executable, "-c", code, "--", *argv]
+
+
 class Outer:
     """`argv` as the leader of a session of its own, on a terminal of its own."""
 

@@ -1,5 +1,6 @@
 """Bytes pass unchanged in both directions, however fast, slow or stuck the other side is."""
 
+import gzip
 import hashlib
 import json
 import os
@@ -9,19 +10,20 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.relay.clients import BLAST, COUNT, ECHO, KEYS, READY, SLEEP
 from tests.relay.conftest import Open
-from tests.relay.harness import Word, guarded, python
+from tests.relay.harness import Outer, Word, guarded, patched, python
 
-RECORDINGS = Path(__file__).parent / "recordings"
+RECORDINGS = Path(__file__).parent.parent / "recordings"
 
 
 def recorded() -> bytes:
     """What Claude Code 1.0.120, 2.0.60 and 2.1.330 put on a terminal."""
     output = b""
-    for path in sorted(RECORDINGS.glob("*.cast")):
-        for line in path.read_text().splitlines()[1:]:
+    for path in sorted(RECORDINGS.glob("*-bash-120x40.cast.gz")):
+        for line in gzip.decompress(path.read_bytes()).splitlines()[1:]:
             _, kind, data = json.loads(line)
             if kind == "o":
                 output += data.encode(errors="surrogateescape")
@@ -106,17 +108,34 @@ def test_a_terminal_that_stops_reading(open_outer: Open, tmp_path: Path) -> None
     assert digest(outer.output) == digest(data)
 
 
-def test_the_relay_does_not_wait_for_ever_for_a_stuck_terminal(open_outer: Open, tmp_path: Path) -> None:
-    """What a bare client in write(2) would do: it ends when it is told to."""
-    outer = open_outer(guarded(blast(tmp_path, material(200_000))))
-    outer.wait_for(material(200_000)[:1000])
+def ends_unread(outer: Outer) -> bool:
+    """Whether it ends in time while its terminal reads nothing."""
+    deadline = time.monotonic() + 10
+    while outer.process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return outer.process.returncode is not None
+
+
+def test_told_to_end_it_does_not_wait_for_a_stuck_terminal(open_outer: Open, tmp_path: Path) -> None:
+    """As a bare client that is stuck in write(2)."""
+    data = material(200_000)
+    outer = open_outer(guarded(blast(tmp_path, data)))
+    outer.wait_for(data[:1000])
     time.sleep(0.5)
     assert outer.process.poll() is None
     os.kill(outer.pid, signal.SIGTERM)
-    deadline = time.monotonic() + 10
-    while outer.process.poll() is None:  # nothing is read
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    assert ends_unread(outer)
+
+
+def test_nor_when_the_client_still_ran(open_outer: Open, tmp_path: Path) -> None:
+    """It has some seconds for its last words then; here one."""
+    data = material(2_000_000)
+    patch = "from cc_guard.relay import loop; loop._TERM_GRACE_S = 1.0"
+    outer = open_outer(patched(patch, blast(tmp_path, data)))
+    outer.wait_for(data[:1000])
+    os.kill(outer.pid, signal.SIGTERM)
+    assert ends_unread(outer)
+    assert outer.process.returncode == -signal.SIGTERM
 
 
 def test_buffers_are_bounded_towards_the_terminal(open_outer: Open, tmp_path: Path) -> None:
@@ -153,12 +172,13 @@ def test_buffers_are_bounded_towards_the_client(open_outer: Open) -> None:
     assert psutil.Process(outer.pid).memory_info().rss < 40 << 20
 
 
-def test_a_process_that_outlives_the_client(open_outer: Open) -> None:
+@pytest.mark.parametrize("group", ["os.setpgid(0, 0)", ""], ids=["own group", "client's group"])
+def test_a_process_that_outlives_the_client(group: str, open_outer: Open) -> None:
     """It holds the client's terminal open. The session ends all the same, and the process lives."""
-    code = """
+    code = f"""
 import os, sys, time
 if os.fork() == 0:
-    os.setpgid(0, 0)
+    {group}
     time.sleep(60)
 os.write(1, b"<END>")
 os._exit(3)

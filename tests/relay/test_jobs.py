@@ -1,6 +1,7 @@
 """Ctrl-Z, fg, bg and kill, as a shell's user knows them."""
 
 import os
+import shutil
 import signal
 import sys
 import termios
@@ -69,12 +70,13 @@ class Shell:
         self.prompt()
 
 
-SHELLS = {"bash": ["bash", "--norc", "--noprofile", "-i"], "sh": ["sh", "-i"]}
+# With a line editor, whose terminal has attributes of its own, and without.
+BASH = ["bash", "--norc", "--noprofile", "-i"]
+SHELLS = {"bash": BASH, "sh": ["dash", "-i"] if shutil.which("dash") else [*BASH[:-1], "--noediting", "-i"]}
 
 
 @pytest.fixture(params=[*SHELLS])
 def shell(request: pytest.FixtureRequest, open_outer: Open, tmp_path: Path) -> Shell:
-    """bash edits lines with attributes of its own; sh leaves the terminal as it is."""
     return Shell(open_outer(SHELLS[request.param]), tmp_path / "client", signal.SIGTSTP)
 
 

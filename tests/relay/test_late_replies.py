@@ -1,7 +1,6 @@
 """Answers to what a client asked in its last moment: no shell must take them for a command."""
 
 import os
-import sys
 import threading
 import time
 import tty
@@ -12,16 +11,10 @@ import pytest
 from cc_guard.relay.terminal import Terminal
 from tests.relay.clients import ASKS, READY
 from tests.relay.conftest import Open
-from tests.relay.harness import python
+from tests.relay.harness import patched, python
 
 # The wait is made longer, so that it does not depend on how busy this machine is.
-PATIENT = """
-import sys
-from cc_guard.relay import terminal
-terminal._LATE_REPLY_S = 1.0
-from cc_guard.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
+PATIENT = "from cc_guard.relay import terminal; terminal._LATE_REPLY_S = 1.0"
 QUERIES = {
     "DA1": (b"\x1b[c", b"\x1b[?62;22c"),
     "XTVERSION": (b"\x1b[>0q", b"\x1bP>|ghostty 1.2\x1b\\"),
@@ -35,7 +28,7 @@ QUERIES = {
 
 def test_the_answer_comes_after_the_clients_end(open_outer: Open) -> None:
     query, answer = QUERIES["DA1"]
-    outer = open_outer([sys.executable, "-c", PATIENT, "--", *python(ASKS, repr(query))])
+    outer = open_outer(patched(PATIENT, python(ASKS, repr(query))))
     outer.wait_for(READY + query)
     outer.pump(0.1)
     os.write(outer.master, answer)
@@ -46,7 +39,7 @@ def test_the_answer_comes_after_the_clients_end(open_outer: Open) -> None:
 
 def test_without_a_question_nothing_is_taken(open_outer: Open) -> None:
     """What is typed at the very end belongs to the shell."""
-    outer = open_outer([sys.executable, "-c", PATIENT, "--", *python(ASKS, "b'bye'")])
+    outer = open_outer(patched(PATIENT, python(ASKS, "b'bye'")))
     outer.wait_for(b"bye")
     since = time.monotonic()
     assert outer.wait() == 0

@@ -1,13 +1,11 @@
 """The cursor is moved just before the first output that draws where it stands, and never otherwise."""
 
-import json
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cc_guard.relay.mend import Mend, draws_at_cursor
+from tests.relay.test_bytes import recorded
 
 MOVE = b"\x1b[4A\r\x1b[J"
 
@@ -91,6 +89,6 @@ def test_after_a_while_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_recorded_output_is_read_without_harm() -> None:
-    for path in (Path(__file__).parent / "recordings").glob("*.cast"):
-        for line in path.read_text().splitlines()[1:]:
-            draws_at_cursor(json.loads(line)[2].encode())
+    output = recorded()
+    for at in range(0, len(output), 97):
+        draws_at_cursor(output[at : at + 200])

@@ -7,7 +7,7 @@ import pytest
 
 from tests.relay.clients import BEAT, READY, SLEEP, STUBBORN, SUSPENDS
 from tests.relay.conftest import Open
-from tests.relay.harness import guarded, python, stopped
+from tests.relay.harness import guarded, patched, python, stopped
 from tests.relay.scripted import Lobby
 
 
@@ -60,6 +60,18 @@ def test_the_session_after_a_killed_relay_leaves_no_stopped_job(open_outer: Open
     os.kill(outer.pid, signal.SIGKILL)
     outer.wait()
     outer.nothing_remains(10)
+    assert outer.restored
+
+
+def test_a_client_that_does_not_end_when_told_is_killed(open_outer: Open) -> None:
+    """After ten seconds, in which Claude Code runs its SessionEnd hooks; here after one."""
+    patch = "from cc_guard.relay import loop; loop._TERM_GRACE_S = 1.0"
+    outer = open_outer(patched(patch, python(STUBBORN)))
+    outer.wait_for(READY)
+    os.kill(outer.pid, signal.SIGTERM)
+    outer.pump(0.5)
+    assert outer.process.poll() is None
+    assert outer.wait() == -signal.SIGKILL
     assert outer.restored
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.relay.clients import CTRL_C_TWICE, KEYS, READY, SLEEP
 from tests.relay.conftest import Open
-from tests.relay.harness import CC_GUARD, Outer, guarded, python
+from tests.relay.harness import CC_GUARD, Outer, gone, guarded, patched, python
 
 
 @pytest.mark.parametrize("status", [0, 7])
@@ -67,6 +67,19 @@ def test_the_relay_dies_and_the_shim_puts_it_right(number: signal.Signals, open_
     outer.until(lambda: outer.restored, "not restored")
 
 
+def test_the_client_dies_and_then_the_relay_which_could_not_see_it(open_outer: Open) -> None:
+    outer = open_outer(guarded(python(SLEEP)))
+    outer.wait_for(READY)
+    relay, client = outer.relay(), outer.client()
+    relay.suspend()
+    client.kill()
+    outer.until(lambda: gone(client), "the client lives")
+    outer.pump(0.1)
+    relay.kill()
+    outer.wait()
+    outer.until(lambda: outer.restored, "not restored")
+
+
 def test_the_shim_is_killed(open_outer: Open) -> None:
     """The kernel hangs up on the client then, as it does when a terminal is closed."""
     outer = open_outer(guarded(python(SLEEP)))
@@ -77,19 +90,16 @@ def test_the_shim_is_killed(open_outer: Open) -> None:
 
 
 def test_the_relay_fails(open_outer: Open, state: Callable[[str], Path]) -> None:
-    code = """
-import sys
+    bug = """
 from cc_guard.relay.loop import Relay
 turn = Relay._turn
 def failing(self):
-    if b"<READY>" in self.bytes.tail:
+    if self.bytes.tail:
         raise RuntimeError("a bug")
     turn(self)
 Relay._turn = failing
-from cc_guard.cli import main
-sys.exit(main(sys.argv[1:]))
 """
-    outer = open_outer([sys.executable, "-c", code, "--", *python(SLEEP)])
+    outer = open_outer(patched(bug, python(SLEEP)))
     assert outer.wait() == 70
     assert outer.restored
     assert b"cc-guard failed (RuntimeError)" in outer.output

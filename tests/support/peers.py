@@ -8,6 +8,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Self
 
 Handler = Callable[[socket.socket], None]
 
@@ -15,16 +16,19 @@ Handler = Callable[[socket.socket], None]
 class Peer:
     """Serves every connection with `handler`, each in a thread, until the end of the `with` block."""
 
-    def __init__(self, handler: Handler, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, handler: Handler, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
+    ) -> None:
         self._handler = handler
         self._tls = tls
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, port), family=family)
         self._open: set[socket.socket] = set()
         self._threads = [threading.Thread(target=self._accept)]
         self.port: int = self._listener.getsockname()[1]
         self.accepted = 0
 
-    def __enter__(self) -> "Peer":
+    def __enter__(self) -> Self:
         self._threads[0].start()
         return self
 

@@ -238,9 +238,13 @@ class Relay:
         self._signal_client(number)
         if number in (signal.SIGTERM, signal.SIGHUP):
             if self.status is not None:
-                self.bytes.terminal_open = False  # nobody waits any more for a terminal that takes nothing
+                self._give_up_terminal()
             elif not self._kill_at:
                 self._kill_at = time.monotonic() + _TERM_GRACE_S
+
+    def _give_up_terminal(self) -> None:
+        """Who told us to end does not want to wait for a terminal that takes nothing."""
+        self.bytes.terminal_open = False
 
     def _signal_client(self, number: int) -> None:
         if not self.client or self.status is not None:
@@ -354,6 +358,8 @@ class Relay:
         if self._kill_at and now >= self._kill_at:
             self._kill_at = 0.0
             self._signal_client(signal.SIGKILL)
+            if self.status is not None:
+                self._give_up_terminal()
         if self._repaint_at and now >= self._repaint_at:
             self._repaint_at = 0.0
             self._winsize = b""

@@ -83,9 +83,7 @@ def run(spawn: Spawn, wires: Wires, saved: Attributes, inherited: list[int]) -> 
         with contextlib.suppress(OSError):  # a relay that is gone already is noticed below
             os.write(wires.reports, REPORT.pack(STARTED, child))
         ended, resets = _watch(child, wires)
-        if ended:
-            _leave_foreground()
-        else:
+        if not ended:
             _end_client(child)
     finally:
         _put_right(wires.outer, resets, saved)
@@ -153,6 +151,7 @@ def _report_changes(child: int, reports: int) -> bool:
             report = REPORT.pack(CONTINUED, 0)
         else:
             report = REPORT.pack(EXITED, status)
+            _leave_foreground()
         with contextlib.suppress(OSError):
             os.write(reports, report)
         if os.WIFEXITED(status) or os.WIFSIGNALED(status):
@@ -160,8 +159,9 @@ def _report_changes(child: int, reports: int) -> bool:
 
 
 def _leave_foreground() -> None:
-    """Take the foreground from what the client left running: at a session leader's end the kernel sends
-    SIGHUP to the foreground group, and without cc-guard nobody would have hung up on those processes."""
+    """Take the foreground from what the client left running: at a session leader's end, and when the relay
+    closes the client's terminal, the kernel sends SIGHUP to the foreground group, and without cc-guard nobody
+    would have hung up on those processes."""
     with contextlib.suppress(OSError):
         fd = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
         os.tcsetpgrp(fd, os.getpgrp())

@@ -1,0 +1,99 @@
+"""Two network namespaces with a wire between them, in which faults can be real.
+
+    with wired() as (here, there):
+        here.ip("route", "add", "unreachable", "10.77.1.0/24")
+        here.run(function)                      # its sockets, and those of its threads, are `here`
+
+`here` has 10.77.0.1 and fd77::1; `there` has 10.77.0.2 and fd77::2, and 10.77.1.2 and fd78::2 behind it.
+"""
+
+import ctypes
+import itertools
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+_CLONE_NEWNET = 0x40000000
+_numbers = itertools.count()
+T = TypeVar("T")
+
+
+class SetupError(Exception):
+    """This machine does not let us make namespaces; the text says why."""
+
+
+class Namespace:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def ip(self, *arguments: str) -> None:
+        _ip("-n", self.name, *arguments)
+
+    def run(self, function: Callable[[], T]) -> T:
+        """What `function` returns or raises, run in this namespace."""
+        results: list[T] = []
+        errors: list[BaseException] = []
+
+        def inside() -> None:
+            try:
+                self._enter()
+                results.append(function())
+            except BaseException as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=inside)  # a namespace is a property of a thread: setns(2)
+        thread.start()
+        thread.join()
+        if errors:
+            raise errors[0]
+        return results[0]
+
+    def _enter(self) -> None:
+        descriptor = os.open(f"/run/netns/{self.name}", os.O_RDONLY)
+        try:
+            if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+        finally:
+            os.close(descriptor)
+
+
+def missing() -> str:
+    """Why there can't be namespaces on this machine at all; empty when there can."""
+    if os.geteuid() != 0:
+        return "network namespaces need root"
+    return "" if shutil.which("ip") else "iproute2 is not installed"
+
+
+@contextmanager
+def wired() -> Iterator[tuple[Namespace, Namespace]]:
+    """Raises SetupError. Both namespaces are gone at the end."""
+    number = next(_numbers)
+    names = [f"cc-guard-{os.getpid()}-{number}-{side}" for side in ("here", "there")]
+    try:
+        for name in names:
+            _ip("netns", "add", name)
+        here, there = map(Namespace, names)
+        here.ip("link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", there.name)
+        for namespace, host in ((here, 1), (there, 2)):
+            for address in (f"10.77.0.{host}/24", f"fd77::{host}/64"):
+                namespace.ip("address", "add", address, "dev", "wire", "nodad")
+            for device in ("lo", "wire"):
+                namespace.ip("link", "set", device, "up")
+        for address in ("10.77.1.2/32", "fd78::2/128"):
+            there.ip("address", "add", address, "dev", "lo", "nodad")
+        here.ip("route", "add", "10.77.1.0/24", "via", "10.77.0.2")
+        here.ip("route", "add", "fd78::/64", "via", "fd77::2")
+        yield here, there
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, timeout=20)
+
+
+def _ip(*arguments: str) -> None:
+    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, timeout=20)
+    if done.returncode:
+        raise SetupError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
