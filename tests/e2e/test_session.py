@@ -57,7 +57,7 @@ class Session:
 
     @property
     def client(self) -> psutil.Process:
-        return self.find(lambda words: words[0] == "claude" or "--session-id" in words)
+        return self.find(lambda words: words[:1] == ["claude"] or "--session-id" in words)
 
     @property
     def guard(self) -> psutil.Process:

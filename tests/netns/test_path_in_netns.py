@@ -25,7 +25,7 @@ PORT = 8080
 NEAR_4, NEAR_6 = "10.77.0.2", "fd77::2"
 FAR_4, FAR_6 = "10.77.1.2", "fd78::2"
 NAME = "api.example.test"
-TIMEOUT_S = 2.0
+TIMEOUT_S = 1.0
 PATIENCE_S = 20.0  # for what has to come before any timeout
 SLACK_S = 5.0  # what a busy machine may add
 

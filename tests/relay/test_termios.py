@@ -138,6 +138,28 @@ def test_a_signal_at_any_moment(open_outer: Open) -> None:
         assert outer.restored
 
 
+def test_a_signal_that_comes_too_early_waits(open_outer: Open, tmp_path: Path) -> None:
+    """Here the relay needs half a second before it can handle any."""
+    slow = """
+import time
+from cc_guard.relay.loop import Relay
+install = Relay.install_signals
+Relay.install_signals = lambda self: (time.sleep(0.5), install(self))
+"""
+    client = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+open(sys.argv[1], "w").close()
+time.sleep(60)
+"""
+    up = tmp_path / "up"
+    outer = open_outer(patched(slow, python(client, str(up))))
+    outer.until(up.exists, "no client")
+    os.kill(outer.pid, signal.SIGTERM)
+    assert outer.wait() == 143
+    assert outer.restored
+
+
 def test_the_relay_is_killed_at_any_moment(open_outer: Open) -> None:
     chance = random.Random(8)
     for _ in range(8):

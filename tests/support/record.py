@@ -128,6 +128,36 @@ def quote_bash(stage: Stage) -> None:
     stage.answered("The command is done.")
 
 
+def counting(stage: Stage) -> None:
+    """Numbers that count in the output of a tool, as another client's would."""
+    row = OLD_ROW.replace("4", "$i")
+    stage.screen.prompt(f"run for i in 4 5 6 7 8 9; do echo '{row}' | sed s/.i/$i/g; sleep 1; done")
+    stage.answered("The command is done.")
+
+
+def after_tool(stage: Stage) -> None:
+    """The request with a tool's result fails: retry rows below the tool's output."""
+    stage.screen.prompt("run echo one; sleep 4; echo two")
+    stage.screen.watch(2)
+    stage.fault("reset")
+    stage.screen.wait_for("attempt 5/", 60)
+    stage.screen.watch(1)
+    stage.fault("none")
+    stage.answered("The command is done.", 60)
+
+
+def queued(stage: Stage) -> None:
+    """The user sends another message while the client retries."""
+    stage.fault("reset")
+    stage.screen.prompt("say back again")
+    stage.screen.wait_for(_ATTEMPT_SHOWN.get(stage.version, "attempt 3/"), 30)
+    stage.screen.prompt("say second")
+    stage.screen.wait_for("attempt 5/", 60)
+    stage.screen.watch(1)
+    stage.fault("none")
+    stage.answered("second", 60)
+
+
 def hold(stage: Stage) -> None:
     """Stopped in the wait before the next attempt, for longer than that wait."""
     stage.fault("reset")
@@ -174,6 +204,9 @@ SCENARIOS: dict[str, Callable[[Stage], None]] = {
     "quote-new": quote_new,
     "quote-bash": quote_bash,
     "hold-short": hold_short,
+    "counting": counting,
+    "after-tool": after_tool,
+    "queued": queued,
 }
 SCENARIOS |= {f"status-{code}": _status(code) for code in (503, 529, 401, 429, 400)}
 SCENARIOS |= {f"retry-{code}": _retry(code) for code in (503, 529, 401, 429)}

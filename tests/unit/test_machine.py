@@ -108,6 +108,16 @@ def test_policy_decides_from_which_attempt_and_whether_at_all() -> None:
     assert m.Hold() not in never.retrying(9)
 
 
+def test_the_time_to_recover_is_measured_without_a_hold_too() -> None:
+    run = Run(m.Policy(hold=False))
+    run.retrying(1)
+    run.probe(False)
+    run.probe(True, after=5)
+    run.do(m.Progressed("transcript"), after=7)
+    assert run.last.reachable is not None
+    assert (run.last.progressed or 0) - run.last.reachable == 7
+
+
 def test_the_release_key_ends_the_incident_and_nothing_more_is_done_in_this_episode() -> None:
     run = Run()
     run.retrying(2)
@@ -287,6 +297,17 @@ def test_an_incident_of_which_nothing_more_is_heard_ends() -> None:
     run.tick(after=m.LOST_S - 1)
     assert run.state.report is not None
     assert m.Probe(False) in run.tick(after=2)
+    assert run.last.outcome == "abandoned"
+
+
+def test_a_hold_that_never_begins_is_given_up() -> None:
+    """The client does not wait any more, and nothing said so."""
+    run = holding()
+    while run.state.report is not None:
+        assert run.now < 1000 + m.LOST_S + 40
+        run.probe(False, after=10)
+        run.tick(after=10)
+    assert m.Release() in run.effects
     assert run.last.outcome == "abandoned"
 
 

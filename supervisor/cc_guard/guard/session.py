@@ -28,7 +28,8 @@ _IDLE_TICK_S = 0.25  # enough to see a retry row of the transcript before its wa
 _LOOK_AGAIN_S = 0.12
 _ALMOST_S = 0.12  # so close to the end of its wait the client may already be at its next attempt
 _MODES_EVERY_S = 0.5
-_REPAINT_AFTER_S = 1.0
+_REPAINT_AFTER_S = 0.4  # a countdown is drawn every second
+_REPAINTED_RESTARTS = 3
 _PROBE_SLACK_S = 10.0  # for a loop that was kept from its work, by a slow disk or a busy machine
 
 _BY_USER = ("key", "interrupt", "input", "outside")
@@ -199,7 +200,10 @@ class GuardSession:
         return self._loop.time() - self._row_changed < max(self._row_wait - _ALMOST_S, 0.0)
 
     def _ask_for_repaint(self) -> None:
-        """After a lost stretch of output, once, when the client is quiet; only of a Claude Code we know."""
+        """After a lost stretch of output, once, when the client is quiet; only of a Claude Code we know. Not
+        for a guard that dies again and again: clients up to 2.0 clear the scrollback for it."""
+        if self._arguments.restarts > _REPAINTED_RESTARTS:
+            return
         quiet = self._loop.time() - self._frames.last_output > _REPAINT_AFTER_S
         if self._frames.stale and quiet and not self._repaint_asked and self._arguments.version:
             self._repaint_asked = True

@@ -299,7 +299,8 @@ def _probed(state: State, finding: Finding, reachable: bool, now: float) -> tupl
         report = replace(report, findings=(*report.findings, finding))
     if reachable:
         state = replace(state, answered=now, policy=replace(state.policy, trusted=True))
-        if state.phase in ("holding", "held", "going") and report.reachable is None:
+        was_gone = state.unanswered is not None or state.phase in ("holding", "held")
+        if was_gone and report.reachable is None:
             report = replace(report, reachable=now)
     else:
         state = replace(state, unanswered=now)
@@ -334,7 +335,7 @@ def _tick(state: State, now: float) -> tuple[State, list[Effect]]:
     if state.report is not None and state.cleared is not None and now - state.cleared >= SETTLE_S:
         report = replace(state.report, progressed=state.cleared)
         return _end(replace(state, report=report), "recovered", now)
-    if state.phase in ("watching", "going") and now - state.alive >= LOST_S:
+    if state.phase in ("watching", "holding", "going") and now - state.alive >= LOST_S:
         return _end(state, "abandoned", now)
     if state.phase == "fading" and state.cleared is not None and now - state.cleared >= FADING_S:
         return replace(state, phase="idle", cleared=None, symptom=None), []

@@ -83,8 +83,7 @@ class Passage:
         latest = time.monotonic() + _COPY_AGE_S
         plain = True
         while plain and size < _COPY_SIZE and (not passed or time.monotonic() < latest):
-            unsaid = passed or self._guard.link.queued
-            ready = select.select(watched, (), (), _COPY_DELAY_S if unsaid else None)[0]
+            ready = select.select(watched, (), (), _COPY_DELAY_S if passed else None)[0]
             if not ready:
                 break
             if not passed:
