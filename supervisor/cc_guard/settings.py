@@ -60,7 +60,7 @@ class Hold(_Table):
 class Probe(_Table):
     """Asking whether the API can be reached, while the client is in trouble."""
 
-    interval_s: float = Field(default=0.5, ge=0.1, le=60)
+    interval_s: float = Field(default=0.3, ge=0.1, le=60)
     """Seconds between two probes."""
     timeout_s: float = Field(default=5.0, ge=0.1, le=60)
     """Seconds after which a probe that got no answer has failed."""

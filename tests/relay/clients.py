@@ -15,6 +15,13 @@ _RAW = f"{_HEAD}tty.setraw(0)\nput({READY!r})\n"
 # Writes its file and ends at once.
 BLAST = f"{_HEAD}tty.setraw(0)\nwith open(sys.argv[1], 'rb') as file: put(file.read())\n"
 
+# The same when a key is pressed; it ends after another one.
+BLAST_ON_KEY = f"""{_RAW}
+os.read(0, 1)
+with open(sys.argv[1], 'rb') as file: put(file.read())
+os.read(0, 1)
+"""
+
 # Returns every byte until it has had so many; then the SHA-256 of what it had, and the end.
 ECHO = f"""{_HEAD}
 import hashlib

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.relay.clients import BLAST, COUNT, ECHO, KEYS, READY, SLEEP
+from tests.relay.clients import BLAST, BLAST_ON_KEY, COUNT, ECHO, KEYS, READY, SLEEP
 from tests.relay.conftest import Open
 from tests.relay.harness import Outer, Word, guarded, patched, python
 
@@ -58,10 +58,14 @@ def test_16_mb_of_output(open_outer: Open, tmp_path: Path) -> None:
     assert digest(outer.output) == digest(data)
 
 
-def test_1_mb_pasted_into_a_client_that_echoes(open_outer: Open) -> None:
+@pytest.mark.parametrize("when", ["at once", "with a guard"])
+def test_1_mb_pasted_into_a_client_that_echoes(when: str, open_outer: Open) -> None:
     data = material(1 << 20)
     outer = open_outer(guarded(python(ECHO, str(len(data)))))
     outer.wait_for(READY)
+    if when == "with a guard":
+        outer.guard()
+        outer.pump(0.2)
     start = len(outer.output)
     outer.type(data)
     assert outer.wait() == 0
@@ -74,8 +78,10 @@ def test_1_mb_pasted_into_a_client_that_echoes(open_outer: Open) -> None:
 def test_paste_to_a_client_that_is_busy(open_outer: Open) -> None:
     """The kernel holds 20 KB for a client that does not read; the relay keeps 256 KB more."""
     data = material(200_000)
-    outer = open_outer(guarded(python(COUNT, "1.0")))
+    outer = open_outer(guarded(python(COUNT, "1.5")))
     outer.wait_for(READY)
+    outer.guard()
+    outer.pump(0.2)
     outer.type(data)
     assert outer.wait_for(b">") == f"<{len(data)} {digest(data)}>".encode()
 
@@ -106,6 +112,20 @@ def test_a_terminal_that_stops_reading(open_outer: Open, tmp_path: Path) -> None
     time.sleep(3.5)
     assert outer.wait() == 0
     assert digest(outer.output) == digest(data)
+
+
+def test_a_terminal_that_does_not_read_at_first(open_outer: Open, tmp_path: Path) -> None:
+    """In the middle of a session, when everything else is idle."""
+    data = material(200_000)
+    (tmp_path / "material").write_bytes(data)
+    outer = open_outer(guarded(python(BLAST_ON_KEY, str(tmp_path / "material"))))
+    outer.wait_for(READY)
+    outer.guard()
+    outer.pump(0.2)
+    outer.type(b"gq")
+    time.sleep(0.5)
+    assert outer.wait() == 0
+    assert digest(outer.output) == digest(READY + data)
 
 
 def ends_unread(outer: Outer) -> bool:

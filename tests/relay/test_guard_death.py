@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.relay.clients import BLAST, ECHO, KEYS, READY, RETRIES
+from tests.relay.clients import BLAST_ON_KEY, ECHO, KEYS, READY, RETRIES
 from tests.relay.conftest import Open
 from tests.relay.harness import Outer, guarded, python, stopped
 from tests.relay.scripted import Lobby, guarded_by
@@ -131,10 +131,7 @@ def test_a_guard_that_falls_behind(open_outer: Open, lobby: Lobby, tmp_path: Pat
     """Its copy is dropped and never delays the client; it is told so even if no output follows."""
     data = material(20 << 20)
     (tmp_path / "material").write_bytes(data)
-    code = BLAST.replace(
-        "put(file.read())", "put(b'<READY>'); os.read(0, 1); put(file.read()); os.read(0, 1)"
-    )
-    outer = open_outer(lobby.client(code, str(tmp_path / "material")))
+    outer = open_outer(lobby.client(BLAST_ON_KEY, str(tmp_path / "material")))
     outer.wait_for(READY)
     guard = lobby.guard(outer)
     outer.type(b"g")

@@ -129,9 +129,10 @@ def quote_bash(stage: Stage) -> None:
 
 
 def counting(stage: Stage) -> None:
-    """Numbers that count in the output of a tool, as another client's would."""
-    row = OLD_ROW.replace("4", "$i")
-    stage.screen.prompt(f"run for i in 4 5 6 7 8 9; do echo '{row}' | sed s/.i/$i/g; sleep 1; done")
+    """Numbers that count in the output of a tool, as another client's would, and red as that one's."""
+    row = OLD_ROW.replace("4", "%d")
+    command = f"printf '\\033[31m{row}\\033[m\\n' $i $i; sleep 1"
+    stage.screen.prompt(f"run for i in 1 2 3 4 5 6 7 8 9; do {command}; done")
     stage.answered("The command is done.")
 
 

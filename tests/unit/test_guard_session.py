@@ -348,6 +348,16 @@ def test_not_before_the_lost_part_of_the_picture_is_drawn_anew(monkeypatch: pyte
     play(scenario, monkeypatch)
 
 
+def test_a_guard_that_dies_again_and_again_leaves_the_picture_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A repaint costs clients up to 2.0 the scrollback, built anew each time."""
+
+    async def scenario(one: World) -> None:
+        one.relay.send(link.STALE, link.OFFSET.pack(0))
+        await one.hears_not(link.REPAINT, 2.0)
+
+    play(scenario, monkeypatch, restarts=4)
+
+
 # It always goes on
 
 

@@ -33,7 +33,10 @@ def run(
     async def inside() -> None:
         results: list[tuple[Finding, bool]] = []
         prober = Prober(
-            interval_s, timeout_s, extra, lambda finding, reachable: results.append((finding, reachable))
+            lambda: interval_s,
+            timeout_s,
+            extra,
+            lambda finding, reachable: results.append((finding, reachable)),
         )
         await scenario(prober, results)
         prober.stop()
@@ -179,7 +182,7 @@ def test_a_word_that_goes_wrong_does_not_end_the_probing(monkeypatch: pytest.Mon
 
     async def inside() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
-        prober = Prober(0.01, 5.0, (), fail)
+        prober = Prober(lambda: 0.01, 5.0, (), fail)
         prober.start()
         async with asyncio.timeout(20):
             while asked < 5:

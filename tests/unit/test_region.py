@@ -62,9 +62,26 @@ def test_a_notice_wrapped_at_the_last_column() -> None:
     assert region(*rows) == ("Brewing…", [text])
 
 
-def test_a_tool_result_is_one_notice_whatever_it_says() -> None:
-    rows = ["● Bash(cat log)", "  ⎿  first line", "     " + ROW_10.strip(), "", "✻ Brewing…", "", *BOX_20]
-    assert region(*rows) == ("Brewing…", ["first line " + ROW_10.strip()])
+def test_the_output_of_a_tool_is_no_notice_whatever_it_says() -> None:
+    for call in (
+        ["● Bash(cat log)"],
+        ["⏺ Bash(for i in 1 2; do", "      cat log; done)"],
+        ["● db - query (MCP)"],
+    ):
+        rows = [*call, "  ⎿  first line", "     " + ROW_10.strip(), "", "✻ Brewing…", "", *BOX_20]
+        assert region(*rows) == ("Brewing…", [])
+
+
+def test_a_notice_below_the_output_of_a_tool() -> None:
+    """The request with the tool's result has failed."""
+    rows = ["● Bash(ls)", "  ⎿ \xa0one", "     two", ROW_10, "", "✻ Brewing…", "", *BOX_20]
+    assert region(*rows) == ("Brewing…", [ROW_10[5:]])
+
+
+def test_a_notice_below_an_answer() -> None:
+    for gap in ([], [""]):
+        rows = ["● I will run it (now).", *gap, ROW_10, "", "✻ Brewing…", "", *BOX_20]
+        assert region(*rows) == ("Brewing…", [ROW_10[5:]])
 
 
 def test_an_answer_between_the_notice_and_the_box_ends_the_region() -> None:

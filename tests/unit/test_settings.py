@@ -53,7 +53,7 @@ def test_defaults() -> None:
         "profile": "auto",
         "observe": False,
         "hold": {"enabled": True, "after_attempt": 2, "release_key": "ctrl-]", "release_byte": 0x1D},
-        "probe": {"interval_s": 0.5, "timeout_s": 5.0},
+        "probe": {"interval_s": 0.3, "timeout_s": 5.0},
         "title": {"enabled": True},
     }
 

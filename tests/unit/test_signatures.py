@@ -295,8 +295,8 @@ def test_a_healthy_screen(name: str, colour: str, spinner: str) -> None:
 @pytest.mark.parametrize("row", [_OLD, "Unable to connect to API Retrying in 4 seconds… (attempt 4/10)"])
 def test_numbers_that_move_in_the_output_of_a_tool(row: str) -> None:
     """Another client at work inside a Bash call, or a log that is followed: grey or plain, which a real row
-    is not."""
-    for colour in (_GREY, ""):
+    is not. A tool's own colours show when it has finished (measured)."""
+    for colour in (_GREY, "", _RED):
         pictures = [
             above_a_box(
                 f"● Bash(tail -f claude.log)\n  ⎿ {colour} {row.replace('4', str(n))}{_PLAIN}",

@@ -17,12 +17,12 @@ class Prober:
 
     def __init__(
         self,
-        interval_s: float,
+        interval: Callable[[], float],
         timeout_s: float,
         extra_settings: Sequence[str],
         on_result: Callable[[Finding, bool], None],
     ) -> None:
-        self._interval_s = interval_s
+        self._interval = interval
         self._timeout_s = timeout_s
         self._extra = extra_settings
         self._cwd = working_folder()
@@ -62,7 +62,7 @@ class Prober:
             probe = asyncio.create_task(self._probe(route))
             self._probes.add(probe)
             probe.add_done_callback(self._probes.discard)
-            await asyncio.sleep(self._interval_s)
+            await asyncio.sleep(self._interval())
 
     async def _probe(self, route: Route) -> None:
         result = await check_path(route, self._timeout_s)

@@ -30,6 +30,8 @@ _ALMOST_S = 0.12  # so close to the end of its wait the client may already be at
 _MODES_EVERY_S = 0.5
 _REPAINT_AFTER_S = 0.4  # a countdown is drawn every second
 _REPAINTED_RESTARTS = 3
+_QUICK_FOR_S = 600.0
+_CALM_PROBE_S = 1.0
 _PROBE_SLACK_S = 10.0  # for a loop that was kept from its work, by a slow disk or a busy machine
 
 _BY_USER = ("key", "interrupt", "input", "outside")
@@ -42,7 +44,7 @@ class GuardSession:
         self._arguments = arguments
         self._settings = settings = settings_cache.load(arguments.options)
         hold = settings.hold.enabled and not settings.observe
-        report_s = settings.probe.interval_s + settings.probe.timeout_s + _PROBE_SLACK_S
+        report_s = max(settings.probe.interval_s, _CALM_PROBE_S) + settings.probe.timeout_s + _PROBE_SLACK_S
         policy = machine.Policy(hold, settings.hold.after_attempt, report_s=report_s)
         self._state = machine.State(policy=policy)
         self._loop = asyncio.get_running_loop()
@@ -60,7 +62,7 @@ class GuardSession:
         key = settings.hold.release_byte
         self._holder = Holder(self._port, self._frames, key, self._client_waits, self._on_held)
         self._prober = Prober(
-            settings.probe.interval_s, settings.probe.timeout_s, arguments.settings, self._on_probe
+            self._probe_interval, settings.probe.timeout_s, arguments.settings, self._on_probe
         )
         session = arguments.session or f"unnamed-{int(time.time())}"
         self._journal = Journal(session, settings.profile if settings.profile != "auto" else "generic")
@@ -189,6 +191,14 @@ class GuardSession:
         self._port.notice(self._frames.offset, now, restore, mend)
 
     # Questions
+
+    def _probe_interval(self) -> float:
+        """As often as the settings say while somebody waits for the end of a hold; otherwise, and when it has
+        become a long one, once a second: everybody else's guard asks as well."""
+        interval, since = self._settings.probe.interval_s, self._state.hold_started
+        if since is not None and time.monotonic() - since < _QUICK_FOR_S:
+            return interval
+        return max(interval, _CALM_PROBE_S)
 
     def _client_waits(self) -> bool:
         """Whether the client is between two attempts, by the screen or by its transcript. The transcript

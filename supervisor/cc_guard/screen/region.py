@@ -13,6 +13,7 @@ _PROMPT = re.compile(r"^[│┃]?\s?[>❯!](?:\s|$)")
 # Spinner frames of all eras, as measured; `●` and `⏺` open conversation blocks and are not among them.
 SPINNER = "·✢✳✶✻✽∗*⋆+"
 _SPINNER_ROW = re.compile(rf"^[{re.escape(SPINNER)}] \S")
+_TOOL_CALL = re.compile(r"^[●⏺] (?:[\w.:-]+\(|.* \(MCP\))")
 _OPENERS = ("●", "⏺", ">", "❯")  # of conversation blocks
 _SEARCH_ROWS = 24
 _CAUSE_INDENT = 2  # of a notice's cause below it (1.x); a tool result's lines are indented by 3
@@ -81,6 +82,7 @@ def _notices(rows: list[str], spinner: int, columns: int) -> list[Block]:
 
     A row that opens nothing continues the notice above it, whatever its indent: clients up to 2.0 wrap at
     the last column, inside words, and go on at column 0; 2.0 has a blank row inside a narrow notice.
+    The one that hangs on a tool call is what the tool has put out, in colours of its own: not a notice.
     """
     end = spinner - 1
     start = end
@@ -100,4 +102,6 @@ def _notices(rows: list[str], spinner: int, columns: int) -> list[Block]:
         elif found:
             more = rows[row] if len(rows[row - 1]) >= columns else f" {words}"
             found[-1] = replace(found[-1], text=f"{found[-1].text}{more}".rstrip())
+    if found and start >= 0 and _TOOL_CALL.match(rows[start]) and all(rows[start : found[0].row]):
+        del found[0]
     return found
