@@ -90,7 +90,7 @@ def test_a_guard_that_dies_at_every_start(open_outer: Open, tmp_path: Path) -> N
 def test_no_guard_can_be_started(open_outer: Open) -> None:
     outer = open_outer(guarded_by("/no/such/python", python(KEYS)))
     outer.wait_for(READY)
-    outer.pump(1.0)
+    outer.pump(0.6)
     used = psutil.Process(outer.pid).cpu_times()
     assert used.user < 0.5
     outer.type(b"xq")

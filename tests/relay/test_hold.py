@@ -147,8 +147,8 @@ time.sleep(60)
 
 def test_the_guard_renews_its_lease(hold: Callable[..., Held]) -> None:
     held = hold(lease_s=1.0)
-    for _ in range(5):
-        held.outer.pump(0.4)
+    for _ in range(3):
+        held.outer.pump(0.5)
         held.guard.renew()
         assert stopped(held.client)
     held.guard.release()

@@ -36,7 +36,7 @@ class Shell:
         if hasattr(self, "at_prompt"):
             self.outer.until(lambda: self.attributes() == self.at_prompt, "not as before")
         else:
-            self.outer.pump(0.2)  # a line editor changes them
+            self.outer.pump(0.1)  # a line editor changes them
 
     def attributes(self) -> Attributes:
         return self.outer.attributes()

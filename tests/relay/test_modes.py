@@ -36,7 +36,7 @@ AT_REST = {**{str(mode): False for mode in SET}, "cursor": True, "kitty keyboard
 
 @pytest.mark.parametrize("victim", ["client", "relay"])
 def test_a_killed_process_leaves_the_modes_as_a_shell_expects(victim: str, open_outer: Open) -> None:
-    for seconds in (1.5, 5, 15):  # until the guard has started, has looked and has said
+    for seconds in (1.0, 4, 15):  # until the guard has started, has looked and has said
         outer = open_outer(guarded(python(MODES)))
         outer.wait_for(b"<MODES>")
         assert modes(outer.output) == {

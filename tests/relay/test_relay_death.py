@@ -24,7 +24,7 @@ def test_nothing_remains(client: str, open_outer: Open) -> None:
 
 
 def test_nothing_remains_of_a_held_client(open_outer: Open, lobby: Lobby) -> None:
-    outer = open_outer(lobby.client(STUBBORN))
+    outer = open_outer(lobby.client(SLEEP))
     outer.wait_for(READY)
     guard = lobby.guard(outer)
     guard.hold()

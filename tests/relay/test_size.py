@@ -45,9 +45,9 @@ def test_a_storm_of_200_changes_ends_with_the_right_size(open_outer: Open) -> No
 
 
 def test_a_change_before_the_client_is_there(open_outer: Open) -> None:
-    for n in range(8):
+    for n in range(5):
         outer = open_outer(guarded(python(SIZES)))
-        time.sleep(0.01 * n)
+        time.sleep(0.015 * n)
         outer.resize(51, 151, 1510, 1020)
         outer.wait_for(b"<51 151 1510 1020>")
         outer.pump(0.05)

@@ -5,9 +5,9 @@ import pytest
 from tests.relay.soak import Round
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_everything_at_once(seed: int) -> None:
-    one = Round(seed, 2.0)
+    one = Round(seed, 3.0)
     one.run()
     assert one.outer.output
     assert one.typed
