@@ -35,8 +35,8 @@ while until.poll() and select.select([test], [], [], 0)[0] and test.recv(1):
     os.close(ends[0])
 """
 
-# The command line with another program in the guard's place: what the relay spawns is `sys.executable`. And it
-# is spawned without a delay, for the sake of sixty tests.
+# The command line with another program in the guard's place: what the relay spawns is `sys.executable`. It is
+# spawned without a delay, for the sake of sixty tests.
 _COMMAND = """\
 import sys
 from cc_guard.relay import hold, loop

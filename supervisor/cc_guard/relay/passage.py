@@ -22,7 +22,7 @@ _TAIL = 4096
 # the second one 10 % slower (measured). All the same it must see a frame within 150 ms.
 _COPY_DELAY_S = 0.02
 _COPY_SIZE = 32 * 1024
-_COPY_AGE_S = 0.06
+_COPY_AGE_S = 0.1
 
 
 class Passage:
