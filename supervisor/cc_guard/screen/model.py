@@ -15,13 +15,36 @@ _ON_AT_REST = (25, 7)
 
 
 class Screen:
-    """Raises ImportError or OSError where the library has no build for this platform."""
+    """Raises ImportError or OSError where the library has no build for this platform.
+
+    The calls for every frame go to the C API with structures made once: with fresh ones a look at the
+    screen takes four times as long.
+    """
 
     def __init__(self, columns: int, rows: int) -> None:
-        from pyghostty import Terminal
+        import pyghostty
+        from pyghostty import core, lib
 
-        self._terminal: Any = Terminal(cols=columns, rows=rows, scrollback=0)
+        ffi: Any = pyghostty.ffi
+        self._terminal: Any = pyghostty.Terminal(cols=columns, rows=rows, scrollback=0)
         self._other_keys = False
+        self._lib, self._ffi = lib, ffi
+        self._handle = self._terminal._t[0]
+        self._mode = ffi.new("GhosttyTerminalModeConfig*")
+        self._number = ffi.new("uint16_t*")
+        self._size = ffi.new("size_t*")
+        self._style = core.init_sized("GhosttyStyle")
+        self._ref = core.init_sized("GhosttyGridRef")
+        self._point = ffi.new("GhosttyPointS*")
+        self._point.tag = lib.GHOSTTY_POINT_TAG_ACTIVE
+        self._grid_ref = core.union_fn(
+            "ghostty_terminal_grid_ref", "GhosttyResult(*)(GhosttyTerminal, GhosttyPointS, GhosttyGridRef*)"
+        )
+        self._selection = core.init_sized("GhosttySelection")
+        self._format = core.init_sized("GhosttyTerminalSelectionFormatOptions")
+        self._format.emit = lib.GHOSTTY_FORMATTER_FORMAT_PLAIN
+        self._format.unwrap, self._format.trim, self._format.selection = False, True, self._selection
+        self._buffer = ffi.new("uint8_t[]", 16384)
 
     def feed(self, data: bytes) -> None:
         if b"\x1b[>4;" in data:
@@ -34,18 +57,51 @@ class Screen:
 
     def rows(self) -> list[str]:
         """The visible rows, without trailing blanks."""
-        text: str = self._terminal.text()
-        return text.split("\n")
+        return self.text().split("\n")
+
+    def text(self) -> str:
+        """The rows in one string."""
+        self._selection.start = self._at(0, 0)[0]
+        self._selection.end = self._at(self.columns - 1, self._get("ROWS") - 1)[0]
+        for _ in range(2):
+            result = self._lib.ghostty_terminal_selection_format_buf(
+                self._handle, self._format[0], self._buffer, len(self._buffer), self._size
+            )
+            if result != self._lib.GHOSTTY_OUT_OF_SPACE:
+                break
+            self._buffer = self._ffi.new("uint8_t[]", self._size[0] + 4096)
+        if result:
+            raise OSError(f"libghostty-vt can't show the screen: error {result}")
+        return bytes(self._ffi.buffer(self._buffer, self._size[0])).decode()
 
     def colour(self, column: int, row: int) -> Colour:
         """The foreground colour of a cell."""
-        fg: Colour = self._terminal.style(column, row)["fg"]
-        return fg
+        if self._lib.ghostty_grid_ref_style(self._at(column, row), self._style):
+            return None
+        colour = self._style.fg_color
+        if colour.tag == self._lib.GHOSTTY_STYLE_COLOR_PALETTE:
+            return "palette", colour.value.palette
+        if colour.tag == self._lib.GHOSTTY_STYLE_COLOR_RGB:
+            rgb = colour.value.rgb
+            return "rgb", (rgb.r, rgb.g, rgb.b)
+        return None
+
+    def _at(self, column: int, row: int) -> Any:
+        """A reference that is good until the next change."""
+        self._point.value.x, self._point.value.y = column, row
+        if self._grid_ref(self._handle, self._point[0], self._ref):
+            raise OSError(f"libghostty-vt knows no cell at {column}, {row}")
+        return self._ref
+
+    def _get(self, key: str) -> int:
+        self._lib.ghostty_terminal_get(
+            self._handle, getattr(self._lib, f"GHOSTTY_TERMINAL_DATA_{key}"), self._number
+        )
+        return int(self._number[0])
 
     @property
     def columns(self) -> int:
-        width: int = self._terminal.size[0]
-        return width
+        return self._get("COLS")
 
     @property
     def cursor_row(self) -> int:
@@ -55,7 +111,9 @@ class Screen:
     @property
     def synchronized(self) -> bool:
         """Inside a synchronized update (DEC private mode 2026): the frame is not complete."""
-        return bool(self._terminal.mode(2026))
+        self._mode.mode = 2026
+        self._lib.ghostty_terminal_get(self._handle, self._lib.GHOSTTY_TERMINAL_DATA_MODE, self._mode)
+        return bool(self._mode.value)
 
     @property
     def alternate(self) -> bool:
@@ -64,7 +122,8 @@ class Screen:
     @property
     def at_rest(self) -> bool:
         """No escape sequence is under way."""
-        return bool(self._terminal.feed_until_ground(b"") == 0)
+        result = self._lib.ghostty_terminal_vt_write_until_ground(self._handle, b"", 0, self._size)
+        return bool(result == 0 and self._size[0] == 0)
 
     @property
     def title(self) -> str:
