@@ -11,27 +11,32 @@ from cc_guard import __version__
 USAGE = """\
 usage: cc-guard [OPTIONS] claude [ARGS...]       run Claude Code; ARGS reach it verbatim
        cc-guard [OPTIONS] -- PROGRAM [ARGS...]   another name or path of the client
+       cc-guard explain [--json] [TEXT... | -]
        cc-guard incidents [list | show ID] [--json]
+       cc-guard replay FILE.cast... [--json]     what detection says about a recording
 
 options:
   --profile NAME   the machine profile to use (default: found by itself)
   --observe        detect and record, act on nothing
   --no-hold        never pause the client
+  --record FILE.cast   write the session's output to a recording (asciicast v2), secrets masked
   --version, -V    print the version
   --help, -h       print this text
 
 examples:
   cc-guard claude                    a guarded session
   cc-guard claude --continue         any option of the client
+  cc-guard explain "ECONNRESET"      what an error text means, and what to do about it
   cc-guard incidents                 what went wrong so far, and how it ended
 
 While cc-guard holds the client, Ctrl-] lets it go on at once.
 """
 
-COMMANDS = ("incidents",)
-PLANNED = ("doctor", "explain", "replay", "panel", "profiles", "restore", "demo")
+COMMANDS = ("explain", "incidents", "replay")
+PLANNED = ("doctor", "panel", "profiles", "restore", "demo")
 
 USAGE_ERROR = 2
+_WITH_VALUE = {"--profile": "name", "--record": "file"}
 
 
 class UsageError(Exception):
@@ -56,14 +61,14 @@ def split(argv: list[str]) -> tuple[dict[str, str], str | None, list[str]]:
             options["observe"] = "true"
         elif word == "--no-hold":
             options["hold.enabled"] = "false"
-        elif word == "--profile" or word.startswith("--profile="):
-            name = word.partition("=")[2]
-            if word == "--profile" and index < len(argv):
-                name = argv[index]
+        elif word.partition("=")[0] in _WITH_VALUE:
+            option, equals, value = word.partition("=")
+            if not equals and index < len(argv):
+                value = argv[index]
                 index += 1
-            if not name:
-                raise UsageError("--profile needs a name.")
-            options["profile"] = name
+            if not value:
+                raise UsageError(f"{option} needs a {_WITH_VALUE[option]}.")
+            options[option[2:]] = value
         elif word.startswith("-") and word != "--":
             raise UsageError(f"unknown option {word}. Options of the client go behind the word claude.")
         else:
@@ -97,10 +102,18 @@ def _dispatch(argv: list[str]) -> int:
         if not rest:
             raise UsageError("a program must follow --")
         return _guard(rest[0], rest[1:], options)
+    if word == "explain":
+        from cc_guard.commands import explain
+
+        return explain.main(rest)
     if word == "incidents":
         from cc_guard.commands import incidents
 
         return incidents.main(rest)
+    if word == "replay":
+        from cc_guard.commands import replay
+
+        return replay.main(rest)
     if word in PLANNED:
         raise UsageError(f"'{word}' comes with a later release of cc-guard; this is {__version__}.")
     raise UsageError(f"unknown command '{word}'.{_nearest(word)}")

@@ -24,6 +24,11 @@ def config_file() -> str:
     return os.path.join(_base("XDG_CONFIG_HOME", ".config"), "cc-guard", "config.toml")
 
 
+def config_signatures() -> str:
+    """The user's own wordings of the client; may not exist."""
+    return os.path.join(os.path.dirname(config_file()), "signatures.toml")
+
+
 def config_profiles() -> str:
     """The user's own profiles; may not exist."""
     return os.path.join(os.path.dirname(config_file()), "profiles")

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cc_guard.channels import spool
+from cc_guard.channels.reader import ChannelReader
 from cc_guard.channels.transcript import transcript_path
 from cc_guard.detect.signatures import shipped
 from cc_guard.guard.arguments import Arguments
@@ -32,6 +33,36 @@ def stamp(t: float) -> str:
     return datetime.fromtimestamp(t, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+class Listener:
+    def __init__(self) -> None:
+        self.symptoms: list[tuple[Symptom, str]] = []
+        self.answers: list[tuple[float, str]] = []
+        self.stops: list[str] = []
+        self.questions: list[float] = []
+
+    def symptom(self, symptom: Symptom, source: str) -> None:
+        self.symptoms.append((symptom, source))
+
+    def progress(self, t: float, source: str) -> None:
+        self.answers.append((t, source))
+
+    def interrupted(self, t: float, source: str) -> None:
+        self.stops.append(source)
+
+    def asked(self, t: float) -> None:
+        self.questions.append(t)
+
+
+class Guarded:
+    def __init__(self, channels: Channels, reader: ChannelReader) -> None:
+        self.poll = channels.poll
+        self._reader = reader
+
+    @property
+    def retry_until(self) -> float:
+        return self._reader.retry_until
+
+
 class Client:
     """Writes what a client writes, and keeps what the guard makes of it."""
 
@@ -41,19 +72,15 @@ class Client:
         monkeypatch.chdir(folder)
         self.spool = folder / "spool"
         spool.create(str(self.spool))
-        self.symptoms: list[tuple[Symptom, str]] = []
-        self.progress: list[tuple[float, str]] = []
+        self.listener = Listener()
+        self.symptoms, self.progress = self.listener.symptoms, self.listener.answers
         self._hooks = 0
 
-    def guarded(self, version: tuple[int, ...] | None = (2, 1, 330), **more: Any) -> Channels:
+    def guarded(self, version: tuple[int, ...] | None = (2, 1, 330), **more: Any) -> "Guarded":
         given = {"session": SESSION, "folder": str(self.spool)} | more
         arguments = Arguments(link=(-1, -1), version=version, **given)
-        return Channels(
-            shipped(),
-            arguments,
-            lambda symptom, source: self.symptoms.append((symptom, source)),
-            lambda t, source: self.progress.append((t, source)),
-        )
+        reader = ChannelReader(shipped(), version, time.time, time.monotonic, self.listener)
+        return Guarded(Channels(reader, arguments), reader)
 
     def transcript(self, session: str = SESSION) -> Path:
         path = Path(transcript_path(os.environ, os.getcwd(), session))

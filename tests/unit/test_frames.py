@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cc_guard.guard import frames as frames_module
-from cc_guard.guard.frames import QUIET_S, Frames
 from cc_guard.relay import link
+from cc_guard.screen import frames as frames_module
+from cc_guard.screen.frames import QUIET_S, Frames
 from cc_guard.screen.model import Screen
 from tests.support.replay import FOLDER, events
 from tests.support.ticking import Clock
@@ -22,9 +22,9 @@ class Looks:
     """Frames on a clock turned by hand, and every look with what it saw."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.clock = Clock.install(monkeypatch)
+        self.clock = Clock()
         self.seen: list[tuple[float, bool, str]] = []
-        self.frames = Frames(self._look)
+        self.frames = Frames(self.clock, self._look)
         self.size(24, 80)
 
     def _look(self, settled: bool) -> None:
@@ -34,7 +34,7 @@ class Looks:
         self.seen.append((self.clock.now, settled, "\n".join(screen.rows())))
 
     def size(self, rows: int, columns: int) -> None:
-        self.frames.resize(link.WINSIZE.pack(rows, columns, 0, 0))
+        self.frames.resize(columns, rows)
 
     def output(self, data: bytes, then: float = 0.0) -> None:
         self.frames.output(data)
@@ -242,10 +242,9 @@ def test_without_a_screen_model(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ImportError("no wheel for this platform")
 
     monkeypatch.setattr(frames_module, "Screen", none)
-    Clock.install(monkeypatch)
-    frames = Frames(lambda settled: pytest.fail("there is nothing to look at"))
+    frames = Frames(Clock(), lambda settled: pytest.fail("there is nothing to look at"))
     frames.output(BEGIN + b"x" + END)
-    frames.resize(link.WINSIZE.pack(24, 80, 0, 0))
+    frames.resize(80, 24)
     assert "no wheel" in frames.missing
     assert frames.offset == len(BEGIN + b"x" + END)
     assert not frames.complete, "so nothing is ever held"

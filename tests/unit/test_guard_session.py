@@ -34,13 +34,14 @@ QUIET_S = 0.6  # long enough for everything that would happen at once
 
 RULE = "─" * 80
 BOX = [RULE, "❯\xa0", RULE, "  ⏸ manual mode on · esc to interrupt"]
-RED, PLAIN = "\x1b[38;2;255;107;128m", "\x1b[m"
+RED, GREY, PLAIN = "\x1b[38;2;255;107;128m", "\x1b[38;2;153;153;153m", "\x1b[m"
 MENU = ["Do you want to proceed?", " ❯ 1. Yes", "   2. No", "", " Esc to cancel"]
 SPINNER = "✻ Pondering… (esc to interrupt)"
 
 
 def retry_row(attempt: int, wait: int = 9) -> str:
-    return f"{RED}✻ Connection dropped (ECONNRESET) · retrying in {wait}s · attempt {attempt}/10{PLAIN}"
+    row = f" · retrying in {wait}s · attempt {attempt}/10"
+    return f"{RED}✻ Connection dropped (ECONNRESET){GREY}{row}{PLAIN}"
 
 
 def picture(*rows: str, box: bool = True) -> bytes:
@@ -448,12 +449,12 @@ def test_a_frame_that_nobody_understands_costs_that_frame(monkeypatch: pytest.Mo
     async def scenario(one: World) -> None:
         screen = one.guard._frames.screen
         assert screen is not None
-        real = screen.rows
-        monkeypatch.setattr(screen, "rows", lambda: 1 / 0)
+        real = screen.text
+        monkeypatch.setattr(screen, "text", lambda: 1 / 0)
         one.relay.send(link.SIZE, b"short")
         one.relay.draw(picture(retry_row(1)))
         await one.until(lambda: len(one.mishaps) >= 2)
-        monkeypatch.setattr(screen, "rows", real)
+        monkeypatch.setattr(screen, "text", real)
         await one.outage()
         assert link.OFFSET.unpack_from(one.relay.payloads[link.HOLD])[0] == one.relay.offset
         one.mishaps.clear()

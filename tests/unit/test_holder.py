@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 from cc_guard.guard import holder as holder_module
-from cc_guard.guard.frames import Frames
 from cc_guard.guard.holder import Holder
 from cc_guard.guard.relay_port import RelayPort
+from cc_guard.screen.frames import Frames
 
 KEY = 0x1D
 

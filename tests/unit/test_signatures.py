@@ -71,7 +71,7 @@ MEANINGS: list[tuple[str, Kind | None, str | None]] = [
     ("Unable to connect to API due to poor internet connection", "connection", None),
     ("TypeError (fetch failed)", "connection", None),
     ("Connection lost while your computer was asleep", "connection", None),
-    ("Failed to connect to api.anthropic.com: ECONNREFUSED", "connection", None),
+    ("Failed to connect to api.anthropic.com: ECONNREFUSED", "connection", "ECONNREFUSED"),
     ("Socket is closed", "connection", None),
     ("API Error: Connection lost mid-response. The response above may be incomplete.", "connection", None),
     ("Connection closed mid-response", "connection", None),
@@ -150,9 +150,11 @@ def test_a_status_may_end_a_sentence() -> None:
 
 
 def test_every_entry_says_where_it_is_from() -> None:
-    for entry in DATA["retry"] + DATA["meaning"]:
-        assert entry["source"], entry["id"]
-        assert entry["versions"], entry["id"]
+    lists = (DATA[section] for section in ("retry", "waiting", "failure", "meaning"))
+    entries = [entry for section in lists for entry in section]
+    for entry in (*entries, *DATA["status"].values(), *DATA["codes"].values()):
+        assert entry["source"], entry
+        assert entry["versions"], entry
 
 
 def test_ids_are_unique_and_patterns_compile() -> None:
@@ -169,9 +171,9 @@ def test_ids_are_unique_and_patterns_compile() -> None:
 def test_every_kind_is_one_of_the_vocabulary() -> None:
     from typing import get_args
 
-    kinds = [entry["kind"] for entry in DATA["meaning"]]
-    kinds += list(DATA["status"].values()) + list(DATA["codes"].values())
-    assert set(kinds) <= set(get_args(Kind))
+    kinds = {entry["kind"] for entry in DATA["meaning"]}
+    kinds |= {entry["kind"] for section in ("status", "codes") for entry in DATA[section].values()}
+    assert kinds == set(get_args(Kind))
 
 
 @pytest.mark.timeout(20)

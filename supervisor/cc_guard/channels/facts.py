@@ -12,6 +12,9 @@ Row = dict[str, Any]
 # The client's name for the model of the messages it makes up itself.
 SYNTHETIC = "<synthetic>"
 
+# The client's own words, in place of a prompt; "… for tool use" may follow.
+_INTERRUPTED = "[Request interrupted by user"
+
 # Far beyond what a client does; numbers above these are no retry.
 _MOST_ATTEMPTS = 10_000
 _LONGEST_MS = 7 * 24 * 3600 * 1000
@@ -81,6 +84,18 @@ def is_progress(row: Row) -> bool:
     """A piece of a real answer of the model: the API works."""
     model = _message(row).get("model")
     return row.get("type") == "assistant" and isinstance(model, str) and model != SYNTHETIC
+
+
+def is_interrupted(row: Row) -> bool:
+    """The user has stopped the client's work. Written by 1.0.120 and 2.0.60; 2.1.330 takes a prompt without
+    any answer back into its input box and writes nothing."""
+    texts = [str(block.get("text", "")) for block in _blocks(row)]
+    return row.get("type") == "user" and any(text.startswith(_INTERRUPTED) for text in texts)
+
+
+def is_request(row: Row) -> bool:
+    """Something that the client sends to the API at once: a prompt, or the result of a tool."""
+    return row.get("type") == "user" and row.get("isMeta") is not True and not is_interrupted(row)
 
 
 def is_prompt(row: Row) -> bool:

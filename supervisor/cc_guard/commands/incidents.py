@@ -8,10 +8,9 @@ import sys
 import time
 from collections.abc import Sequence
 
+from cc_guard.commands.output import plain, written
 from cc_guard.history import History, HistoryError
 from cc_guard.incident.record import Incident, Symptom
-
-_EXIT_SIGPIPE = 141
 
 _COLOURS = {
     "recovered": "32",
@@ -38,21 +37,14 @@ def main(argv: list[str]) -> int:
                 history.abandon_dead()
             if options.id is None:
                 found = history.list(options.limit, options.session)
-                _write(_json([i.to_json() for i in found]) if options.json else _table(found))
+                text = _json([i.to_json() for i in found]) if options.json else _table(found)
             else:
                 incident = history.get(options.id)
-                _write(_json(incident.to_json()) if options.json else _timeline(incident))
+                text = _json(incident.to_json()) if options.json else _timeline(incident)
     except HistoryError as error:
         print(f"cc-guard: {error}", file=sys.stderr)
         return 1
-    except OSError as error:
-        # Python flushes stdout once more on its way out, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        if isinstance(error, BrokenPipeError):
-            return _EXIT_SIGPIPE
-        print(f"cc-guard: the output can't be written: {error.strerror}.", file=sys.stderr)
-        return 1
-    return 0
+    return written((f"{text}\n", 0))
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
@@ -112,7 +104,7 @@ def _table(incidents: Sequence[Incident]) -> str:
     lines = []
     for row in (header, *rows):
         cells = [
-            _plain(cell).rjust(width) if column >= 5 else _plain(cell).ljust(width)
+            plain(cell).rjust(width) if column >= 5 else plain(cell).ljust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         cells[4] = _coloured(cells[4])
@@ -126,13 +118,13 @@ def _timeline(i: Incident) -> str:
         cause += f" ({i.confidence:.0%} sure)"
     lines = [
         f"Incident {i.id}: {_coloured(i.outcome)}",
-        f"  what      {_plain(_what(i.kind, i.code))}",
-        f"  cause     {_plain(cause)}",
-        f"  session   {_plain(i.session)}",
-        f"  client    {_plain(i.client_version or 'unknown version')}, profile {_plain(i.profile or 'none')}",
+        f"  what      {plain(_what(i.kind, i.code))}",
+        f"  cause     {plain(cause)}",
+        f"  session   {plain(i.session)}",
+        f"  client    {plain(i.client_version or 'unknown version')}, profile {plain(i.profile or 'none')}",
         f"  down      {_span(i.downtime_s)}, held {_span(i.held_s)}, retries spent {i.retries_spent}",
         f"  recovery  {_span(i.recovery_s)} from a reachable API to the client's next progress",
-        f"  seen by   {_plain(', '.join(i.signals) or '-')}",
+        f"  seen by   {plain(', '.join(i.signals) or '-')}",
         "",
     ]
     events = [(i.started_at, "started")]
@@ -144,11 +136,11 @@ def _timeline(i: Incident) -> str:
         events.append((i.ended_at, f"ended: {i.outcome}"))
     for t, text in sorted(events, key=lambda event: event[0]):
         clock = time.strftime("%H:%M:%S", time.localtime(t))
-        lines.append(f"{clock}  {t - i.started_at:+8.1f} s  {_plain(text)}")
+        lines.append(f"{clock}  {t - i.started_at:+8.1f} s  {plain(text)}")
     if i.evidence:
         lines += ["", "Evidence"]
         lines += [
-            f"  {_coloured(f'{f.state:4}')}  {_plain(f'{f.probe}: {f.summary}')} ({f.ms:.0f} ms)"
+            f"  {_coloured(f'{f.state:4}')}  {plain(f'{f.probe}: {f.summary}')} ({f.ms:.0f} ms)"
             for f in i.evidence
         ]
     return "\n".join(lines)
@@ -182,13 +174,3 @@ def _coloured(cell: str) -> str:
     if colour is None or not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return cell
     return f"\033[{colour}m{cell}\033[m"
-
-
-def _plain(text: str) -> str:
-    """Without control characters: what was read from a screen must not steer this terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
-def _write(text: str) -> None:
-    encoding = sys.stdout.encoding or "ascii"
-    print(text.encode(encoding, "replace").decode(encoding), flush=True)

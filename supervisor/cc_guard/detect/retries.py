@@ -1,37 +1,34 @@
 """The retry phase, seen on the screen.
 
-A retry row counts only while it is live: it stands in the live region, and it is drawn in a colour that
-ordinary text does not have, or its counter or countdown moves. The same words in prose, tool results or
-the user's own prompt do none of this there. Numbers in the output of a running tool may move, too (another
-client at work, a log): there only coloured ones count, where there are colours at all.
+A retry row counts only while it is live: it stands in the live region, and it is drawn as nothing else is, or
+its counter or countdown moves. The same words in prose, tool results or the user's own prompt do none of this
+there. Numbers in the output of a running tool may move, too (another client at work, a log): what hangs on a
+tool call is the tool's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from cc_guard.detect.signatures import Reading, Signatures
+from cc_guard.detect.signatures import Reading, RetryPattern, Signatures, wait_seconds
 from cc_guard.incident.record import Symptom
-from cc_guard.screen.model import Colour, ScreenLike
+from cc_guard.screen.colours import is_ansi, is_chromatic
+from cc_guard.screen.model import ScreenLike
 from cc_guard.screen.region import Block, LiveRegion, live_region
 
-_CHROMA = 60  # of 255; greys and whites of all themes are below 20, their error colours above 100
-
-
 _GONE_S = 0.1  # old clients erase the row and draw it again in two frames
-_STEADY_S = 0.4
+_STEADY_S = 0.1  # of a row whose place alone speaks for it
 
 
 @dataclass(frozen=True)
 class RetryRow:
-    """`retry_in_s` is None while the attempt itself is under way. `proven`: the way it is drawn leaves no
-    other reading; else it has to move, and `may_move` says whether that would prove anything."""
+    """`retry_in_s` is None while the attempt itself is under way. `steady_s`: how long the row has to stand
+    to be believed, by the way it is drawn; None: it has to move. `may_move`: whether that would prove it."""
 
     label: str
     attempt: int
     limit: int
     retry_in_s: float | None
-    proven: bool
+    steady_s: float | None
     may_move: bool
-    steady_s: float
     text: str
 
 
@@ -43,47 +40,71 @@ class RetryDetector:
         self._last: RetryRow | None = None
         self._since = 0.0  # when the row was first seen as it is
         self._gone: float | None = None
-        self._live = False
+        self._told: Symptom | None = None
+        self._rows_before: frozenset[str] = frozenset()
+        """What stood above the spinner when no retry row did."""
+        self._columns = 0
         self.at_work = False
         """By the last frame the client is at work: its spinner stands above its input box."""
 
     def frame(self, screen: ScreenLike, now: float, settled: bool = False) -> Symptom | None:
         """`now` is epoch seconds, for the symptom. `settled`: no output has come for a while."""
-        region = live_region(screen.rows(), screen.columns)
+        rows = screen.rows()
+        return self.look(rows, live_region(rows, screen.columns), screen, now, settled)
+
+    def look(
+        self,
+        rows: list[str],
+        region: LiveRegion | None,
+        screen: ScreenLike,
+        now: float,
+        settled: bool,
+        ending: bool = False,
+    ) -> Symptom | None:
+        """The same with the rows and the live region that others need as well. `ending`: what stands there
+        instead of the row may be the final failure."""
         self.at_work = region is not None
-        row = self._find(region, screen) if region else None
+        row = self._find(region, screen, rows) if region else None
+        if screen.columns != self._columns:
+            self._columns, self._rows_before = screen.columns, frozenset()  # rows wrap elsewhere now
+        elif region is not None and row is None:
+            self._rows_before = frozenset(filter(None, rows[: region.spinner.row]))
         if row is None:
-            return self._vanished(now, settled)
+            return None if ending else self._vanished(now, settled)
         last, self._last = self._last, row
         moved = last is not None and _position(last) != _position(row)
         if last is None or moved or last.label != row.label:
             self._since = now
         self._gone = None
-        if self._live:
-            return _symptom(row, self._signatures.read(row.label), now, moved) if self._since == now else None
-        if (moved and row.may_move) or (row.proven and now - self._since >= row.steady_s):
-            self._live = True
-            return _symptom(row, self._signatures.read(row.label), now, moved)
-        return None
+        if self._told is not None:
+            return self._tell(row, now, moved) if self._since == now else None
+        stood = row.steady_s is not None and now - self._since >= row.steady_s
+        return self._tell(row, now, moved) if stood or (moved and row.may_move) else None
 
     @property
     def pending(self) -> bool:
         """A look at the same screen a little later can tell more."""
-        return self._gone is not None or (self._last is not None and not self._live)
+        return self._gone is not None or (self._last is not None and self._told is None)
+
+    @property
+    def live(self) -> bool:
+        """The client retries, by what has been told so far."""
+        return self._told is not None
 
     @property
     def waiting(self) -> bool:
         """The row on the screen says that the client waits before its next attempt: nothing is under way."""
-        return self._live and self._last is not None and self._last.retry_in_s is not None
+        return self._told is not None and self._last is not None and self._last.retry_in_s is not None
 
     def forget(self) -> None:
         """The screen is not known any more."""
-        self._drop_row()
+        self._last = self._gone = self._told = None
+        self._rows_before = frozenset()
         self.at_work = False
 
-    def _drop_row(self) -> None:
-        self._last = self._gone = None
-        self._live = False
+    def _tell(self, row: RetryRow, now: float, confirmed: bool) -> Symptom:
+        self._told = _symptom(row, self._signatures.read(row.label), now, confirmed)
+        return self._told
 
     def _vanished(self, now: float, settled: bool) -> Symptom | None:
         if self._last is None:
@@ -92,37 +113,83 @@ class RetryDetector:
             self._gone = now
         if not settled and now - self._gone < _GONE_S:
             return None
-        gone, live = self._gone, self._live
-        self._drop_row()
-        return Symptom(gone, "connection", "cleared") if live else None
+        gone, told = self._gone, self._told
+        self._last = self._gone = self._told = None
+        return Symptom(gone, told.kind, "cleared", told.code, told.http_status) if told else None
 
-    def _find(self, region: LiveRegion, screen: ScreenLike) -> RetryRow | None:
+    def _find(self, region: LiveRegion, screen: ScreenLike, rows: list[str]) -> RetryRow | None:
         for pattern in self._signatures.retries:
-            spinner = pattern.where == "spinner"
-            block, cause = (region.spinner, None) if spinner else _lowest_retry(region)
-            match = pattern.pattern.search(block.text) if block else None
-            if block is None or match is None:
+            if pattern.where == "spinner":
+                row = _read(pattern, region.spinner, None)
+                if row is not None:
+                    return _spinner_row(*row, region, screen)
                 continue
-            groups = match.groupdict()
-            wait = groups.get("wait")
-            unit = 60 if groups.get("wait_unit") == "m" else 1
-            coloured = is_chromatic(screen.colour(block.column, block.row))
-            return RetryRow(
-                label=groups["label"].strip(" ·"),
-                attempt=int(groups["attempt"]),
-                limit=int(groups["limit"]),
-                retry_in_s=float(wait) * unit if wait else None,
-                # Clients up to 2.0 draw an answer that begins with the words of an error as an error too,
-                # but never with a cause below it, and an answer ends the turn at once.
-                proven=coloured and (spinner or cause is not None),
-                may_move=spinner or coloured or not is_chromatic(screen.colour(0, region.spinner.row)),
-                steady_s=0.0 if spinner else _STEADY_S,
-                text=f"{block.text} ⎿ {cause}" if cause else block.text,
-            )
+            block, cause = _lowest_notice(region)
+            row = _read(pattern, block, cause) if block else None
+            if row is not None:
+                return self._notice_row(*row, cause is not None, region, screen, rows)
         return None
 
+    def _notice_row(
+        self,
+        found: RetryRow,
+        block: Block,
+        at: int,
+        has_cause: bool,
+        region: LiveRegion,
+        screen: ScreenLike,
+        rows: list[str],
+    ) -> RetryRow:
+        label, counter = screen.colour(*block.cell(0)), screen.colour(*block.cell(at))
+        spinner = screen.colour(0, region.spinner.row)
+        alone = self._came_alone(rows, block)
+        if is_chromatic(label):
+            # Clients up to 2.0 draw an answer that begins with the words of an error as an error too: in one
+            # colour, which is their theme's, and with no cause below it. Two such answers look like a counter.
+            two_colours = label != counter and not is_chromatic(counter)
+            beside_the_theme = is_ansi(label) and is_chromatic(spinner) and not is_ansi(spinner)
+            steady = 0.0 if two_colours or has_cause or beside_the_theme else None
+            may_move = two_colours or is_ansi(label)
+        else:
+            # Where there are colours, only a row that names no cause is grey.
+            fits = not found.label or not is_chromatic(spinner)
+            by_itself = has_cause or region.host in ("prompt", "tool")
+            steady = _STEADY_S if fits and alone and by_itself else None
+            may_move = fits and (alone or region.host in ("prompt", "tool"))
+        return replace(found, steady_s=steady, may_move=may_move)
 
-def _lowest_retry(region: LiveRegion) -> tuple[Block | None, str | None]:
+    def _came_alone(self, rows: list[str], block: Block) -> bool:
+        """The row appeared below what had been there before it: it is not a part of a prompt."""
+        above = block.row - 1
+        return above >= 0 and rows[above] in self._rows_before
+
+
+def _read(pattern: RetryPattern, block: Block, cause: str | None) -> tuple[RetryRow, Block, int] | None:
+    """What the row says, and where in its text the counter stands."""
+    match = pattern.pattern.search(block.text)
+    if match is None:
+        return None
+    row = RetryRow(
+        label=(match["label"] or "").strip(" ·"),
+        attempt=int(match["attempt"]),
+        limit=int(match["limit"]),
+        retry_in_s=wait_seconds(match),
+        steady_s=None,
+        may_move=False,
+        text=f"{block.text} ⎿ {cause}" if cause else block.text,
+    )
+    return row, block, match.start("attempt")
+
+
+def _spinner_row(found: RetryRow, block: Block, at: int, region: LiveRegion, screen: ScreenLike) -> RetryRow:
+    """The name of a to-do may stand there as well, in one colour."""
+    label, counter = screen.colour(*block.cell(0)), screen.colour(*block.cell(at))
+    plain = not is_chromatic(label) and not is_chromatic(screen.colour(0, region.spinner.row))
+    told_apart = is_chromatic(label) and label != counter
+    return replace(found, steady_s=0.0 if told_apart else _STEADY_S if plain else None, may_move=True)
+
+
+def _lowest_notice(region: LiveRegion) -> tuple[Block | None, str | None]:
     """The last notice; or the one above it, with the last as its cause when that is drawn deeper
     (`⎿ TypeError (fetch failed)`)."""
     notices = region.notices
@@ -133,22 +200,6 @@ def _lowest_retry(region: LiveRegion) -> tuple[Block | None, str | None]:
 
 def _position(row: RetryRow) -> tuple[int, float | None]:
     return row.attempt, row.retry_in_s
-
-
-def is_chromatic(colour: Colour) -> bool:
-    """Whether a foreground is a colour rather than the default, black, white or a grey."""
-    if colour is None:
-        return False
-    space, value = colour
-    if space == "rgb":
-        return bool(max(value) - min(value) >= _CHROMA)
-    index = int(value)
-    if index < 16:
-        return index % 8 not in (0, 7)
-    if index >= 232:
-        return False
-    levels = ((index - 16) // 36, (index - 16) // 6 % 6, (index - 16) % 6)  # the 6x6x6 cube of xterm
-    return max(levels) - min(levels) >= 2
 
 
 def _symptom(row: RetryRow, reading: Reading, now: float, confirmed: bool) -> Symptom:

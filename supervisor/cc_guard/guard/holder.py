@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from cc_guard.guard.frames import Frames
 from cc_guard.guard.relay_port import RelayPort
+from cc_guard.screen.frames import Frames
 
 _RENEW_S = 1.0
 _DRAIN_S = 0.03  # what the client wrote just before it stopped arrives within this

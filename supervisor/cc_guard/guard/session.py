@@ -7,12 +7,11 @@ import time
 
 from cc_guard import settings_cache
 from cc_guard.client import version as client_version
-from cc_guard.detect.retries import RetryDetector
-from cc_guard.detect.signatures import shipped
+from cc_guard.detect import signatures
+from cc_guard.detect.watch import Watch
 from cc_guard.guard import leftovers
 from cc_guard.guard.arguments import Arguments
 from cc_guard.guard.channels import Channels
-from cc_guard.guard.frames import Frames
 from cc_guard.guard.holder import Holder
 from cc_guard.guard.journal import Journal
 from cc_guard.guard.notices import key_name, title_bytes
@@ -25,7 +24,6 @@ from cc_guard.relay import link
 
 _TICK_S = 0.1  # while an incident is open
 _IDLE_TICK_S = 0.25  # enough to see a retry row of the transcript before its wait of 1 s is over
-_LOOK_AGAIN_S = 0.12
 _ALMOST_S = 0.12  # so close to the end of its wait the client may already be at its next attempt
 _MODES_EVERY_S = 0.5
 _REPAINT_AFTER_S = 0.4  # a countdown is drawn every second
@@ -49,15 +47,14 @@ class GuardSession:
         self._state = machine.State(policy=policy)
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
-        signatures = shipped()
-        self._detector = RetryDetector(signatures)
         self._row_changed = 0.0
         self._row_wait: float | None = None
         self._modes = b""
         self._modes_at = 0.0
         self._repaint_asked = False
         self._baseline: asyncio.Task[None] | None = None
-        self._frames = Frames(self._on_frame)
+        self._watch = Watch(_signatures(), arguments.version, self._loop, time.time, self)
+        self._frames = self._watch.frames
         self._port = RelayPort(arguments.link, self._on_relay, self._over.set)
         key = settings.hold.release_byte
         self._holder = Holder(self._port, self._frames, key, self._client_waits, self._on_held)
@@ -68,7 +65,7 @@ class GuardSession:
         self._journal = Journal(session, settings.profile if settings.profile != "auto" else "generic")
         if arguments.version:
             self._journal.client_version = ".".join(map(str, arguments.version))
-        self._channels = Channels(signatures, arguments, self._on_symptom, self._on_progress)
+        self._channels = Channels(self._watch.channels, arguments)
 
     async def run(self) -> None:
         with contextlib.suppress(OSError):
@@ -77,7 +74,7 @@ class GuardSession:
         while not self._over.is_set():
             self._channels.poll()
             if self._state.phase != "idle":
-                self._step(machine.Tick())
+                self._step(machine.Tick(self._at_rest()))
             self._ask_for_repaint()
             tick = _TICK_S if self._state.phase != "idle" else _IDLE_TICK_S
             with contextlib.suppress(TimeoutError):
@@ -96,10 +93,10 @@ class GuardSession:
         if kind == link.OUTPUT:
             self._frames.output(payload)
         elif kind == link.SIZE:
-            self._frames.resize(payload)
+            rows, columns, _, _ = link.WINSIZE.unpack(payload)
+            self._frames.resize(columns, rows)
         elif kind == link.STALE:
-            self._frames.lost(link.OFFSET.unpack(payload)[0])
-            self._detector.forget()
+            self._watch.lost(link.OFFSET.unpack(payload)[0])
             self._repaint_asked = False
         elif kind == link.EVENT:
             self._on_event(payload.decode("ascii", "replace").split())
@@ -120,34 +117,35 @@ class GuardSession:
             case ["exit", _]:
                 self._step(machine.Exited())
 
-    def _on_frame(self, settled: bool) -> None:
-        screen = self._frames.screen
-        assert screen is not None
-        symptom = self._detector.frame(screen, time.time(), settled)
-        if symptom is not None:
-            if symptom.phase == "retrying":
-                self._row_changed, self._row_wait = self._loop.time(), symptom.retry_in_s
-            self._on_symptom(symptom, "screen")
-        if self._detector.pending:
-            self._frames.look_again(_LOOK_AGAIN_S)
+    def on_frame(self, settled: bool) -> None:
         self._holder.attempt()
         now = self._loop.time()
         if settled and now - self._modes_at >= _MODES_EVERY_S:
+            screen = self._frames.screen
+            assert screen is not None
             self._modes_at = now
             modes = screen.mode_reset(blind=self._frames.blind)
             if modes != self._modes:
                 self._modes = modes
                 self._port.modes(modes)
 
-    def _on_symptom(self, symptom: Symptom, source: str) -> None:
+    def on_symptom(self, symptom: Symptom, source: str) -> None:
+        if symptom.phase == "retrying" and source == "screen":
+            self._row_changed, self._row_wait = self._loop.time(), symptom.retry_in_s
         self._step(machine.Seen(symptom, source))
 
-    def _on_progress(self, t: float, source: str) -> None:
+    def on_progress(self, t: float, source: str) -> None:
         symptom = self._state.symptom
         if symptom is None or t >= symptom.t:  # an answer from before the trouble is told late
             self._step(machine.Progressed(source))
         if self._baseline is None and self._state.phase == "idle":
             self._baseline = self._loop.create_task(self._check_path())
+
+    def on_interrupted(self, source: str) -> None:
+        self._step(machine.Interrupted(source))
+
+    def poll_channels(self) -> None:
+        self._channels.poll()
 
     async def _check_path(self) -> None:
         """Once in a session, right after an answer: can our probes see what the client sees?"""
@@ -192,6 +190,10 @@ class GuardSession:
 
     # Questions
 
+    def _at_rest(self) -> bool:
+        """The client waits for the user, and if it had got an answer we would know."""
+        return self._watch.channels.heard and not self._watch.detector.busy
+
     def _probe_interval(self) -> float:
         """As often as the settings say while somebody waits for the end of a hold; otherwise, and when it has
         become a long one, once a second: everybody else's guard asks as well."""
@@ -203,9 +205,10 @@ class GuardSession:
     def _client_waits(self) -> bool:
         """Whether the client is between two attempts, by the screen or by its transcript. The transcript
         does not say that the user has ended the waiting, or that a question has come up: the screen does."""
-        if self._detector.at_work and self._loop.time() < self._channels.retry_until - _ALMOST_S:
+        detector = self._watch.detector
+        if detector.at_work and self._loop.time() < self._watch.channels.retry_until - _ALMOST_S:
             return True
-        if not self._detector.waiting or self._row_wait is None:
+        if not detector.waiting or self._row_wait is None:
             return False
         return self._loop.time() - self._row_changed < max(self._row_wait - _ALMOST_S, 0.0)
 
@@ -227,3 +230,11 @@ class GuardSession:
         found = await client_version.measure_version(program)
         if found is not None:
             self._journal.client_version = ".".join(map(str, found))
+
+
+def _signatures() -> signatures.Signatures:
+    """With the user's own, which were checked when cc-guard started; edited to nonsense since, without."""
+    try:
+        return signatures.load()
+    except signatures.SignatureError:
+        return signatures.shipped()

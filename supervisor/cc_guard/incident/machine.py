@@ -102,11 +102,32 @@ class Exited:
 
 
 @dataclass(frozen=True)
+class Interrupted:
+    """The user has stopped the client's work: it waits for another prompt."""
+
+    source: str
+
+
+@dataclass(frozen=True)
 class Tick:
-    pass
+    """`at_rest`: the client does nothing, and if it had got an answer we would have been told."""
+
+    at_rest: bool = False
 
 
-Event = Seen | Progressed | Checked | Probed | HoldStarted | HoldEnded | Suspended | Resumed | Exited | Tick
+Event = (
+    Seen
+    | Progressed
+    | Interrupted
+    | Checked
+    | Probed
+    | HoldStarted
+    | HoldEnded
+    | Suspended
+    | Resumed
+    | Exited
+    | Tick
+)
 
 
 # Effects
@@ -221,8 +242,10 @@ def step(state: State, event: Event, now: float) -> tuple[State, list[Effect]]:
             return _decide(replace(state, suspended=False), [], now)
         case Exited():
             return _end(state, "abandoned", now)
-        case Tick():
-            return _tick(state, now)
+        case Interrupted(source):
+            return _interrupted(state, source, now)
+        case Tick(at_rest):
+            return _tick(state, at_rest, now)
 
 
 def _seen(state: State, symptom: Symptom, source: str, now: float) -> tuple[State, list[Effect]]:
@@ -259,6 +282,8 @@ def _failed(state: State, symptom: Symptom, source: str, now: float) -> tuple[St
     if state.phase == "muted":
         return replace(state, phase="idle"), []
     if state.report is None:
+        if not symptom.confirmed:
+            return state, []  # the model may have written it
         state = _open(state, symptom, now)
     state, _ = _note(state, symptom, source)
     return _end(state, "failed", now)
@@ -331,8 +356,18 @@ def _hold_ended(state: State, reason: str, by_user: bool, now: float) -> tuple[S
     return _decide(replace(state, phase=phase, alive=now), [_record(state)], now)
 
 
-def _tick(state: State, now: float) -> tuple[State, list[Effect]]:
+def _interrupted(state: State, source: str, now: float) -> tuple[State, list[Effect]]:
+    if state.phase == "muted":
+        return replace(state, phase="idle"), []
+    if state.report is None:
+        return state, []
+    return _end(replace(state, report=_with_source(state.report, source)), "abandoned", now)
+
+
+def _tick(state: State, at_rest: bool, now: float) -> tuple[State, list[Effect]]:
     if state.report is not None and state.cleared is not None and now - state.cleared >= SETTLE_S:
+        if at_rest:
+            return _end(state, "abandoned", now)  # Escape takes the row away as well
         report = replace(state.report, progressed=state.cleared)
         return _end(replace(state, report=report), "recovered", now)
     if state.phase in ("watching", "holding", "going") and now - state.alive >= LOST_S:

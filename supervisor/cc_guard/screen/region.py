@@ -6,35 +6,59 @@ it says the same words.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Literal
 
 _RULE = re.compile(r"^\s*[╭┌]?[─━]{8,}.*$")
 _PROMPT = re.compile(r"^[│┃]?\s?[>❯!](?:\s|$)")
 # Spinner frames of all eras, as measured; `●` and `⏺` open conversation blocks and are not among them.
 SPINNER = "·✢✳✶✻✽∗*⋆+"
 _SPINNER_ROW = re.compile(rf"^[{re.escape(SPINNER)}] \S")
-_TOOL_CALL = re.compile(r"^[●⏺] (?:[\w.:-]+\(|.* \(MCP\))")
-_OPENERS = ("●", "⏺", ">", "❯")  # of conversation blocks
+_TOOL_CALL = re.compile(r"^[●⏺ ] (?:[\w.:-]+ ?[\w.:-]*\(|.* \(MCP\))")  # its bullet blinks while it runs
+_PROMPT_SIGNS = (">", "❯")
+_SHELL_SIGN = "!"  # of a command that the user ran
+_OPENERS = ("●", "⏺", *_PROMPT_SIGNS, _SHELL_SIGN)  # of conversation blocks
 _SEARCH_ROWS = 24
 _CAUSE_INDENT = 2  # of a notice's cause below it (1.x); a tool result's lines are indented by 3
 
 
+Host = Literal["prompt", "tool", "text", "nothing"]
+
+
 @dataclass(frozen=True)
 class Block:
-    """Rows of one thing on the screen. `row` and `column` are where its words begin."""
+    """The words of one thing on the screen, joined, and where each row's part of them stands."""
 
-    row: int
-    column: int
     text: str
+    parts: tuple[tuple[int, int, int], ...]
+    """`(index into text, row, column)`, the first part first."""
+
+    @property
+    def row(self) -> int:
+        return self.parts[0][1]
+
+    @property
+    def column(self) -> int:
+        return self.parts[0][2]
+
+    def cell(self, index: int) -> tuple[int, int]:
+        """Column and row of a character of `text`; one row's wide characters are not counted."""
+        start, row, column = next(part for part in reversed(self.parts) if part[0] <= index)
+        return column + index - start, row
+
+    def more(self, words: str, row: int, column: int, glue: str = " ") -> "Block":
+        text = f"{self.text}{glue}{words}"
+        return Block(text, (*self.parts, (len(self.text) + len(glue), row, column)))
 
 
 @dataclass(frozen=True)
 class LiveRegion:
     """`spinner` is the row that shows the client at work; `notices` are the `⎿` blocks directly above it,
-    the lowest last."""
+    the lowest last, and `host` is what the first of them hangs on."""
 
     spinner: Block
     notices: tuple[Block, ...]
+    host: Host
 
 
 def live_region(rows: list[str], columns: int) -> LiveRegion | None:
@@ -46,7 +70,36 @@ def live_region(rows: list[str], columns: int) -> LiveRegion | None:
     at = _spinner_row(rows, box)
     if at is None:
         return None
-    return LiveRegion(_spinner_block(rows, at, box), tuple(_notices(rows, at, columns)))
+    notices, host = _notices(rows, at, columns)
+    return LiveRegion(_spinner_block(rows, at, box), tuple(notices), host)
+
+
+def last_block(rows: list[str], columns: int) -> Block | None:
+    """The last thing of the conversation, when the client is not at work: an answer, a notice."""
+    box = _input_box(rows)
+    if box is None:
+        return None
+    end = box - 1
+    while end >= 0 and (not rows[end].strip() or _SPINNER_ROW.match(rows[end])):
+        end -= 1  # what the turn took is written where the spinner was
+    start = end
+    while start > max(0, end - _SEARCH_ROWS) and not _opens(rows[start]):
+        start -= 1
+    if start < 0 or not _opens(rows[start]):
+        return None
+    opener = rows[start]
+    at = len(opener) - len(opener.lstrip("".join(_OPENERS) + "⎿ \xa0"))
+    block = Block(opener[at:], ((0, start, at),))
+    for row in range(start + 1, end + 1):
+        if len(rows[row - 1]) >= columns:
+            block = block.more(rows[row].rstrip(), row, 0, glue="")
+        elif rows[row].strip():
+            block = block.more(rows[row].strip(), row, _indent(rows[row]))
+    return block
+
+
+def _opens(row: str) -> bool:
+    return row[:1] in _OPENERS or row.lstrip().startswith("⎿")
 
 
 def _input_box(rows: list[str]) -> int | None:
@@ -68,16 +121,16 @@ def _spinner_row(rows: list[str], box: int) -> int | None:
 
 
 def _spinner_block(rows: list[str], at: int, box: int) -> Block:
-    words = [rows[at][2:].strip()]
-    for text in rows[at + 1 : box]:
-        stripped = text.strip()
-        if not stripped or stripped[0] in "⎿└☐☒✔✓◻◼□■":
+    block = Block(rows[at][2:].strip(), ((0, at, 2),))
+    for row in range(at + 1, box):
+        words = rows[row].strip()
+        if not words or words[0] in "⎿└☐☒✔✓◻◼□■":
             break  # tips and to-do items hang below the spinner
-        words.append(stripped)
-    return Block(at, 2, " ".join(words))
+        block = block.more(words, row, _indent(rows[row]))
+    return block
 
 
-def _notices(rows: list[str], spinner: int, columns: int) -> list[Block]:
+def _notices(rows: list[str], spinner: int, columns: int) -> tuple[list[Block], Host]:
     """`⎿` blocks between the spinner and the conversation block above.
 
     A row that opens nothing continues the notice above it, whatever its indent: clients up to 2.0 wrap at
@@ -98,10 +151,28 @@ def _notices(rows: list[str], spinner: int, columns: int) -> list[Block]:
         if words.startswith("⎿") and (not found or at in (base, base + _CAUSE_INDENT)):
             base = base if found else at
             words = words[1:].strip()
-            found.append(Block(row, len(rows[row]) - len(rows[row][at + 1 :].lstrip()), words))
-        elif found:
-            more = rows[row] if len(rows[row - 1]) >= columns else f" {words}"
-            found[-1] = replace(found[-1], text=f"{found[-1].text}{more}".rstrip())
-    if found and start >= 0 and _TOOL_CALL.match(rows[start]) and all(rows[start : found[0].row]):
+            found.append(Block(words, ((0, row, len(rows[row]) - len(rows[row][at + 1 :].lstrip())),)))
+        elif found and len(rows[row - 1]) >= columns:
+            found[-1] = found[-1].more(rows[row].rstrip(), row, 0, glue="")
+        elif found and words:
+            found[-1] = found[-1].more(words, row, _indent(rows[row]))
+    host = _host(rows, start, found[0].row) if found else "nothing"
+    if host == "tool":
         del found[0]
-    return found
+    return found, host
+
+
+def _host(rows: list[str], start: int, notice: int) -> Host:
+    """What stands directly above the notice; a blank row parts them."""
+    top = notice
+    while top > max(start, 0) and rows[top - 1].strip():
+        top -= 1
+    if _TOOL_CALL.match(rows[top]) or rows[top].startswith(_SHELL_SIGN):
+        return "tool"
+    if rows[top][:1] in _PROMPT_SIGNS:
+        return "prompt"
+    return "nothing" if top == notice else "text"
+
+
+def _indent(row: str) -> int:
+    return len(row) - len(row.lstrip())

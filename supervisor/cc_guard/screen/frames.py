@@ -5,11 +5,10 @@ such updates, after a short silence. A model that has missed output says nothing
 its whole screen anew.
 """
 
-import asyncio
 import re
 from collections.abc import Callable
+from typing import Protocol
 
-from cc_guard.relay import link
 from cc_guard.screen.model import Screen
 
 QUIET_S = 0.04  # a client's writes of one frame are less than 30 ms apart (measured)
@@ -22,11 +21,23 @@ _SYNC_END = b"\x1b[?2026l"
 _FULL_REPAINT = re.compile(rb"\x1b\[[23]J|\x1b\[\?1049h|\x1b\[H(?:\x1b\[2K(?:\x1b\[1B)?){4}")
 
 
+class Timer(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    """Monotonic seconds, and calls at a later time: an asyncio loop, or the clock of a recording."""
+
+    def time(self) -> float: ...
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> Timer: ...
+
+
 class Frames:
     """`on_frame(settled)` at the end of every frame; `settled` when nothing has come for QUIET_S."""
 
-    def __init__(self, on_frame: Callable[[bool], None]) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, clock: Clock, on_frame: Callable[[bool], None]) -> None:
+        self._clock = clock
         self._on_frame = on_frame
         self._columns, self._rows = 80, 24
         self._too_large = False
@@ -39,8 +50,8 @@ class Frames:
         self.last_output = 0.0
         self._last_look = 0.0
         self._unseen_since: float | None = None
-        self._quiet: asyncio.TimerHandle | None = None
-        self._again: asyncio.TimerHandle | None = None
+        self._quiet: Timer | None = None
+        self._again: Timer | None = None
         self.missing = ""
         try:
             self.screen = Screen(self._columns, self._rows)
@@ -52,9 +63,9 @@ class Frames:
         """The client is between two frames."""
         return self.screen is not None and not self.screen.synchronized and self.screen.at_rest
 
-    def resize(self, payload: bytes) -> None:
-        rows, columns, _, _ = link.WINSIZE.unpack(payload)
-        self._rows, self._columns = rows or 24, columns or 80
+    def resize(self, columns: int, rows: int) -> None:
+        """In cells; a terminal that does not know its size says 0."""
+        self._columns, self._rows = columns or 80, rows or 24
         self._too_large = self._rows * self._columns > _MOST_CELLS
         if self._too_large:
             self.lost(self.offset)  # until the size is sane again, and the client draws anew
@@ -69,7 +80,7 @@ class Frames:
 
     def output(self, data: bytes) -> None:
         self.offset += len(data)
-        self.last_output = now = self._loop.time()
+        self.last_output = now = self._clock.time()
         self.tail = data[-_TAIL:] if len(data) >= _TAIL else (self.tail + data)[-_TAIL:]
         if self.screen is None:
             return
@@ -87,21 +98,21 @@ class Frames:
         if (_SYNC_END in data and now - self._last_look >= _GAP_S) or now - self._unseen_since >= _LONGEST_S:
             self._look(settled=False)
         if self._quiet is None:
-            self._quiet = self._loop.call_later(QUIET_S, self._silence)
+            self._quiet = self._clock.call_later(QUIET_S, self._silence)
 
     def look_again(self, delay_s: float) -> None:
         if self._again is None:
-            self._again = self._loop.call_later(delay_s, self._second_look)
+            self._again = self._clock.call_later(delay_s, self._second_look)
 
     def _second_look(self) -> None:
         self._again = None
-        self._look(settled=self._loop.time() - self.last_output >= QUIET_S)
+        self._look(settled=self._clock.time() - self.last_output >= QUIET_S)
 
     def _silence(self) -> None:
         """One timer serves a whole burst: it goes on until nothing has come for QUIET_S."""
-        left = self.last_output + QUIET_S - self._loop.time()
+        left = self.last_output + QUIET_S - self._clock.time()
         if left > 0.001:
-            self._quiet = self._loop.call_later(left, self._silence)
+            self._quiet = self._clock.call_later(left, self._silence)
             return
         self._quiet = None
         self._look(settled=True)
@@ -109,6 +120,6 @@ class Frames:
     def _look(self, settled: bool) -> None:
         if self.stale or not self.complete:
             return
-        self._last_look = self._loop.time()
+        self._last_look = self._clock.time()
         self._unseen_since = None
         self._on_frame(settled)

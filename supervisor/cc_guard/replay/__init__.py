@@ -1,0 +1,1 @@
+"""Detection over recordings: the live code on the recording's clock."""

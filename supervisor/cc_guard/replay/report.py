@@ -1,0 +1,150 @@
+"""Recordings that say what is in them, against what detection says: recall, false alarms, delay.
+
+A label is an episode in the recording's notes: `phase`, `since` and `until` (seconds, while the screen showed
+it), the `kinds` that are right for it and the `http_status`. A recording with an empty list of them is a trap
+or a healthy session.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cc_guard.replay.player import Told
+
+_SLACK_S = 0.5  # around an episode: the frame that ends it is told when it is complete
+_FAILURE_SLACK_S = 2.0  # a row in the transcript may come before the picture, and after it
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What a person sees in the recording, from `since` to `until`."""
+
+    phase: str
+    since: float
+    until: float
+    kinds: frozenset[str]
+    http_status: int | None = None
+
+
+@dataclass
+class Score:
+    """Sums over recordings; `delays` are seconds from the picture to the first symptom, of retry episodes."""
+
+    recordings: int = 0
+    seconds: float = 0.0
+    took_s: float = 0.0
+    episodes: int = 0
+    found: int = 0
+    wrong_kind: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+    false_retrying: list[str] = field(default_factory=list)
+    false_failed: list[str] = field(default_factory=list)
+    suspicions: int = 0
+    delays: list[float] = field(default_factory=list)
+
+    def add(self, other: "Score") -> None:
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+    @property
+    def good(self) -> bool:
+        return not (self.missed or self.false_retrying or self.false_failed or self.wrong_kind)
+
+
+def episodes(notes: dict[str, Any]) -> list[Episode] | None:
+    """The labels of a recording; None when it has none. Raises ValueError for labels that are not whole."""
+    expected = notes.get("expect")
+    if expected is None:
+        return None
+    try:
+        return [
+            Episode(
+                str(label["phase"]),
+                float(label["since"]),
+                float(label["until"]),
+                frozenset(label["kinds"]),
+                label.get("http_status"),
+            )
+            for label in expected
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"a label is not whole: {error!r}") from None
+
+
+def score(name: str, expected: Iterable[Episode], told: list[Told]) -> Score:
+    """One recording, called `name` in what went wrong."""
+    result = Score(recordings=1)
+    expected = list(expected)
+    for episode in expected:
+        if episode.phase not in ("retrying", "failed"):
+            continue
+        result.episodes += 1
+        symptoms = [one for one in told if one.symptom.phase == episode.phase and _within(one, episode)]
+        if not symptoms:
+            result.missed.append(f"{name}: {episode.phase} from {episode.since:.1f} s")
+            continue
+        result.found += 1
+        if episode.phase == "retrying":
+            result.delays.append(symptoms[0].at - episode.since)
+        kind = symptoms[-1].symptom.kind
+        if episode.kinds and kind not in episode.kinds:
+            result.wrong_kind.append(f"{name}: {kind} at {symptoms[-1].at:.1f} s")
+    for one in told:
+        if any(one.symptom.phase == episode.phase and _within(one, episode) for episode in expected):
+            continue
+        where = f"{name}: at {one.at:.1f} s: {one.symptom.text[:80]}"
+        if one.symptom.phase == "retrying":
+            result.false_retrying.append(where)
+        elif one.symptom.phase == "failed" and one.symptom.confirmed:
+            result.false_failed.append(where)
+        elif one.symptom.phase == "failed":
+            result.suspicions += 1
+    return result
+
+
+def _within(one: Told, episode: Episode) -> bool:
+    slack = _FAILURE_SLACK_S if episode.phase == "failed" else _SLACK_S
+    return episode.since - slack <= one.at <= episode.until + slack
+
+
+def table(scores: dict[str, Score]) -> str:
+    """One line a version and one for all."""
+    total = Score()
+    for one in scores.values():
+        total.add(one)
+    header = (
+        *("VERSION", "RECORDINGS", "EPISODES", "RECALL", "FALSE RETRYING", "FALSE FAILED"),
+        *("WRONG KIND", "SUSPICIONS", "SLOWEST", "SPEED"),
+    )
+    rows = [header, *(_row(version, one) for version, one in scores.items()), _row("all", total)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    for title, items in (
+        ("Missed", total.missed),
+        ("False retrying", total.false_retrying),
+        ("False failed", total.false_failed),
+        ("Wrong kind", total.wrong_kind),
+    ):
+        lines += [f"{title}: {item}" for item in items]
+    return "\n".join(lines)
+
+
+def _row(version: str, one: Score) -> tuple[str, ...]:
+    return (
+        version,
+        str(one.recordings),
+        str(one.episodes),
+        f"{100 * one.found / one.episodes:.0f} %" if one.episodes else "-",
+        str(len(one.false_retrying)),
+        str(len(one.false_failed)),
+        str(len(one.wrong_kind)),
+        str(one.suspicions),
+        f"{max(one.delays) * 1000:.0f} ms" if one.delays else "-",
+        f"{one.seconds / one.took_s:.0f}x" if one.took_s else "-",
+    )
