@@ -139,7 +139,25 @@ def _guard(name: str, args: list[str], options: dict[str, str]) -> int:
             settings_cache.check(options)
         except settings_cache.SettingsError as error:
             return _fail(str(error), USAGE_ERROR)
+    wrong = _wrong_signatures()
+    if wrong:
+        return _fail(wrong, USAGE_ERROR)
     return _session(program, name, args, options, environ)
+
+
+def _wrong_signatures() -> str:
+    """What is wrong with the user's own wordings; few have any, so nothing is imported before there are."""
+    from cc_guard import paths
+
+    if not os.path.exists(paths.config_signatures()):
+        return ""
+    from cc_guard.detect import signatures
+
+    try:
+        signatures.load()
+    except signatures.SignatureError as error:
+        return str(error)
+    return ""
 
 
 def _session(

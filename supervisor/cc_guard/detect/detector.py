@@ -30,7 +30,7 @@ class Detector:
         rows = picture.split("\n")
         region = live_region(rows, screen.columns)
         self.busy = region is not None or self._footer_says_busy(rows)
-        failed = self._failures.look(rows, region is not None, screen, now)
+        failed = self._failures.look(rows, region, self.busy, screen, now)
         retry = self._retries.look(
             rows, region, screen, now, settled, ending=self._failures.pending or failed is not None
         )

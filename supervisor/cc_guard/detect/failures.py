@@ -9,7 +9,7 @@ from cc_guard.detect.signatures import Signatures
 from cc_guard.incident.record import Symptom
 from cc_guard.screen.colours import is_chromatic
 from cc_guard.screen.model import ScreenLike
-from cc_guard.screen.region import Block, last_block
+from cc_guard.screen.region import Block, LiveRegion, last_block
 
 _STEADY_S = 0.08  # the answer may still be coming; the transcript is mostly quicker
 
@@ -23,6 +23,7 @@ class FailureDetector:
         self._worked = False
         self._since: float | None = None
         self._told = ""
+        self._in_colours = False
 
     @property
     def pending(self) -> bool:
@@ -33,9 +34,13 @@ class FailureDetector:
         self._worked = False
         self._since = None
 
-    def look(self, rows: list[str], at_work: bool, screen: ScreenLike, now: float) -> Symptom | None:
-        """`at_work`: the client's spinner shows."""
-        if at_work:
+    def look(
+        self, rows: list[str], region: LiveRegion | None, busy: bool, screen: ScreenLike, now: float
+    ) -> Symptom | None:
+        """`busy`: the client is at work, also while it streams text and shows no spinner."""
+        if region is not None:
+            self._in_colours = self._in_colours or is_chromatic(screen.colour(0, region.spinner.row))
+        if busy:
             if not self._worked:
                 block = last_block(rows, screen.columns)
                 self._before = block.text if block else ""
@@ -68,11 +73,4 @@ class FailureDetector:
             return False
         if self._signatures.is_interrupt(text):
             return False
-        return is_chromatic(screen.colour(*block.cell(0))) or not _has_colours(screen)
-
-
-def _has_colours(screen: ScreenLike) -> bool:
-    """Whether anything but black, white and grey begins a row."""
-    return any(
-        is_chromatic(screen.colour(column, row)) for row in range(len(screen.rows())) for column in (0, 1, 2)
-    )
+        return is_chromatic(screen.colour(*block.cell(0))) or not self._in_colours

@@ -145,7 +145,7 @@ class RetryDetector:
         alone = self._came_alone(rows, block)
         if is_chromatic(label):
             # Clients up to 2.0 draw an answer that begins with the words of an error as an error too: in one
-            # colour, which is their theme's, and with no cause below it. Two such answers look like a counter.
+            # colour, which is their theme's, with no cause below it. Two of them would look like a counter.
             two_colours = label != counter and not is_chromatic(counter)
             beside_the_theme = is_ansi(label) and is_chromatic(spinner) and not is_ansi(spinner)
             steady = 0.0 if two_colours or has_cause or beside_the_theme else None

@@ -8,6 +8,7 @@ import time
 from cc_guard import settings_cache
 from cc_guard.client import version as client_version
 from cc_guard.detect import signatures
+from cc_guard.detect.trend import Sign
 from cc_guard.detect.watch import Watch
 from cc_guard.guard import leftovers
 from cc_guard.guard.arguments import Arguments
@@ -53,6 +54,7 @@ class GuardSession:
         self._modes_at = 0.0
         self._repaint_asked = False
         self._baseline: asyncio.Task[None] | None = None
+        self._sign: Sign | None = None
         self._watch = Watch(_signatures(), arguments.version, self._loop, time.time, self)
         self._frames = self._watch.frames
         self._port = RelayPort(arguments.link, self._on_relay, self._over.set)
@@ -70,7 +72,7 @@ class GuardSession:
     async def run(self) -> None:
         with contextlib.suppress(OSError):
             leftovers.sweep()
-        version = self._loop.create_task(self._find_version())
+        tasks = [self._loop.create_task(self._find_version()), self._loop.create_task(self._first_look())]
         while not self._over.is_set():
             self._channels.poll()
             if self._state.phase != "idle":
@@ -79,7 +81,7 @@ class GuardSession:
             tick = _TICK_S if self._state.phase != "idle" else _IDLE_TICK_S
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._over.wait(), tick)
-        for task in (version, self._baseline):
+        for task in (*tasks, self._baseline):
             if task is not None:
                 task.cancel()
         self._channels.poll()
@@ -132,13 +134,17 @@ class GuardSession:
     def on_symptom(self, symptom: Symptom, source: str) -> None:
         if symptom.phase == "retrying" and source == "screen":
             self._row_changed, self._row_wait = self._loop.time(), symptom.retry_in_s
+        was_idle = self._state.report is None
         self._step(machine.Seen(symptom, source))
+        if was_idle and self._state.report is not None:
+            self._warn(again=True)
 
     def on_progress(self, t: float, source: str) -> None:
         symptom = self._state.symptom
         if symptom is None or t >= symptom.t:  # an answer from before the trouble is told late
             self._step(machine.Progressed(source))
-        if self._baseline is None and self._state.phase == "idle":
+        self._warn()
+        if self._baseline is None and self._state.phase == "idle" and self._state.policy.trusted is None:
             self._baseline = self._loop.create_task(self._check_path())
 
     def on_interrupted(self, source: str) -> None:
@@ -147,8 +153,20 @@ class GuardSession:
     def poll_channels(self) -> None:
         self._channels.poll()
 
+    def _warn(self, again: bool = False) -> None:
+        """Of what gets worse, when it is new or explains an incident."""
+        sign = self._watch.trend.sign()
+        if sign is not None and (again or self._sign is None):
+            self._step(machine.Noticed(Finding("trend", "warn", sign.text, dict(sign.evidence))))
+        self._sign = sign
+
+    async def _first_look(self) -> None:
+        """At the start of a session: a path that has answered once is worth waiting for."""
+        if await self._prober.check():
+            self._step(machine.Checked(True))
+
     async def _check_path(self) -> None:
-        """Once in a session, right after an answer: can our probes see what the client sees?"""
+        """Right after an answer, where no probe has been answered: can ours see what the client sees?"""
         self._step(machine.Checked(await self._prober.check()))
 
     def _on_probe(self, finding: Finding, reachable: bool) -> None:

@@ -102,6 +102,13 @@ class Exited:
 
 
 @dataclass(frozen=True)
+class Noticed:
+    """Something that is not a failure, but may explain one."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True)
 class Interrupted:
     """The user has stopped the client's work: it waits for another prompt."""
 
@@ -118,6 +125,7 @@ class Tick:
 Event = (
     Seen
     | Progressed
+    | Noticed
     | Interrupted
     | Checked
     | Probed
@@ -217,6 +225,7 @@ class State:
     cleared: float | None = None
     alive: float = 0.0  # when the client last showed that it retries, or was let go
     path_noted: bool = False
+    probed: str = ""  # what the last probe's finding said
     trials: int = 0
     on_trial: int | None = None  # the attempt that was let through
 
@@ -242,6 +251,8 @@ def step(state: State, event: Event, now: float) -> tuple[State, list[Effect]]:
             return _decide(replace(state, suspended=False), [], now)
         case Exited():
             return _end(state, "abandoned", now)
+        case Noticed(finding):
+            return _noticed(state, finding)
         case Interrupted(source):
             return _interrupted(state, source, now)
         case Tick(at_rest):
@@ -319,9 +330,10 @@ def _probed(state: State, finding: Finding, reachable: bool, now: float) -> tupl
     report = state.report
     if report is None:
         return state, []
-    changed = not report.findings or report.findings[-1].state != finding.state
+    changed = state.probed != finding.state
     if changed:
         report = replace(report, findings=(*report.findings, finding))
+        state = replace(state, probed=finding.state)
     if reachable:
         state = replace(state, answered=now, policy=replace(state.policy, trusted=True))
         was_gone = state.unanswered is not None or state.phase in ("holding", "held")
@@ -354,6 +366,13 @@ def _hold_ended(state: State, reason: str, by_user: bool, now: float) -> tuple[S
         return _end(state, "released", now)
     phase = "watching" if state.phase in ("holding", "held") else state.phase
     return _decide(replace(state, phase=phase, alive=now), [_record(state)], now)
+
+
+def _noticed(state: State, finding: Finding) -> tuple[State, list[Effect]]:
+    if state.report is None:
+        return state, [Notify(finding.summary)]
+    state = replace(state, report=replace(state.report, findings=(*state.report.findings, finding)))
+    return state, [_record(state)]
 
 
 def _interrupted(state: State, source: str, now: float) -> tuple[State, list[Effect]]:
@@ -472,7 +491,9 @@ def _end(state: State, outcome: Outcome, now: float) -> tuple[State, list[Effect
 
 
 def _open(state: State, symptom: Symptom, now: float) -> State:
-    return replace(state, report=Report(started=now, kind=symptom.kind, code=symptom.code), path_noted=False)
+    return replace(
+        state, report=Report(started=now, kind=symptom.kind, code=symptom.code), path_noted=False, probed=""
+    )
 
 
 def _note(state: State, symptom: Symptom, source: str) -> tuple[State, bool]:

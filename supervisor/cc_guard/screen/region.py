@@ -19,7 +19,8 @@ _PROMPT_SIGNS = (">", "❯")
 _SHELL_SIGN = "!"  # of a command that the user ran
 _OPENERS = ("●", "⏺", *_PROMPT_SIGNS, _SHELL_SIGN)  # of conversation blocks
 _SEARCH_ROWS = 24
-_CAUSE_INDENT = 2  # of a notice's cause below it (1.x); a tool result's lines are indented by 3
+# Of `⎿`, in all eras; a notice's cause below it (1.x) stands deeper, the lines of a tool's output still more.
+_NOTICE_COLUMN, _CAUSE_COLUMN = 2, 4
 
 
 Host = Literal["prompt", "tool", "text", "nothing"]
@@ -144,12 +145,10 @@ def _notices(rows: list[str], spinner: int, columns: int) -> tuple[list[Block], 
             break
         start -= 1
     found: list[Block] = []
-    base = -1
     for row in range(start + 1, end + 1):
         words = rows[row].strip()
-        at = rows[row].find("⎿")
-        if words.startswith("⎿") and (not found or at in (base, base + _CAUSE_INDENT)):
-            base = base if found else at
+        at = rows[row].find("⎿") if words.startswith("⎿") else -1
+        if at == _NOTICE_COLUMN or (found and at == _CAUSE_COLUMN):
             words = words[1:].strip()
             found.append(Block(words, ((0, row, len(rows[row]) - len(rows[row][at + 1 :].lstrip())),)))
         elif found and len(rows[row - 1]) >= columns:
