@@ -18,7 +18,7 @@ from cc_guard.incident.record import Symptom
 from cc_guard.screen.frames import Clock, Frames
 
 _LOOK_AGAIN_S = 0.04
-_LATER_S = 0.12
+_LATER_S = 0.06
 _CHANNELS_S = 0.1  # the client writes its transcript within this after it has drawn
 _ANSWERED_S = 3.0
 
