@@ -80,9 +80,4 @@ async def _run(probe: Probe, context: Context) -> list[Finding]:
         text = f"the probe itself failed: {type(error).__name__}: {error}"
         found = [Finding(probe.name, "warn", text, {"crash": type(error).__name__})]
     ms = (time.perf_counter() - started) * 1000
-    return [
-        finding
-        if finding.ms
-        else Finding(finding.probe, finding.state, finding.summary, finding.evidence, ms)
-        for finding in found
-    ]
+    return [finding if finding.ms else replace(finding, ms=ms) for finding in found]
