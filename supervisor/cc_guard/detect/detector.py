@@ -5,9 +5,7 @@ from cc_guard.detect.retries import RetryDetector
 from cc_guard.detect.signatures import Signatures, wait_seconds
 from cc_guard.incident.record import Symptom
 from cc_guard.screen.model import ScreenLike
-from cc_guard.screen.region import LiveRegion, live_region
-
-_FOOTER_ROWS = 6
+from cc_guard.screen.region import LiveRegion, footer, live_region, plain_region
 
 
 class Detector:
@@ -28,8 +26,9 @@ class Detector:
             return []
         self._picture = picture
         rows = picture.split("\n")
-        region = live_region(rows, screen.columns)
-        self.busy = region is not None or self._footer_says_busy(rows)
+        region = live_region(rows, screen.columns, self._signatures.is_spinner)
+        region = region or plain_region(rows, self._says_busy)
+        self.busy = region is not None or any(map(self._says_busy, footer(rows)))
         failed = self._failures.look(rows, region, self.busy, screen, now)
         retry = self._retries.look(
             rows, region, screen, now, settled, ending=self._failures.pending or failed is not None
@@ -71,18 +70,20 @@ class Detector:
         before, self._waiting = self._waiting, found
         if found is not None:
             return found if before is None else None
-        if before is not None and not self._retries.live:
-            return Symptom(now, before.kind, "cleared")
-        return None
+        if before is None or self._retries.live:
+            return None
+        if self._retries.pending:
+            self._waiting = before  # what stands there now may be a retry
+            return None
+        return Symptom(now, before.kind, "cleared")
 
-    def _footer_says_busy(self, rows: list[str]) -> bool:
-        footer = rows[-_FOOTER_ROWS:]
-        return any(busy.pattern.search(row) for row in footer for busy in self._signatures.busy)
+    def _says_busy(self, row: str) -> bool:
+        return any(busy.pattern.search(row) for busy in self._signatures.busy)
 
 
 def _waiting_row(signatures: Signatures, region: LiveRegion, now: float) -> Symptom | None:
     for wait in signatures.waits:
-        for block in (region.spinner, *region.notices):
+        for block in (region.spinner,) if wait.where == "spinner" else region.notices:
             match = wait.pattern.search(block.text)
             if match is not None:
                 seconds = wait_seconds(match)

@@ -7,7 +7,7 @@ at them, and where they say nothing it is all that there is.
 
 from cc_guard.detect.signatures import Signatures
 from cc_guard.incident.record import Symptom
-from cc_guard.screen.colours import is_chromatic
+from cc_guard.screen.colours import is_chromatic, is_warm
 from cc_guard.screen.model import ScreenLike
 from cc_guard.screen.region import Block, LiveRegion, last_block
 
@@ -52,8 +52,7 @@ class FailureDetector:
         if block is None or block.text in (self._before, self._told) or not self._is_failure(block, screen):
             self._since = None
             return None
-        if self._since is None:
-            self._since = now
+        self._since = now if self._since is None else min(self._since, now)
         if now - self._since < _STEADY_S:
             return None
         self._since, self._told = None, block.text
@@ -73,4 +72,4 @@ class FailureDetector:
             return False
         if self._signatures.is_interrupt(text):
             return False
-        return is_chromatic(screen.colour(*block.cell(0))) or not self._in_colours
+        return is_warm(screen.colour(*block.cell(0))) or not self._in_colours

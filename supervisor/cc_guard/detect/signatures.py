@@ -16,7 +16,7 @@ from cc_guard.incident.record import Cause, Kind, Phase
 
 Where = Literal["spinner", "notice"]
 
-_LONGEST = 8_000  # characters; the longest sentence seen, with a page of HTML in it, has 4,000
+_LONGEST = 4_000  # characters; what says what it is stands at the beginning, also before a page of HTML
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 # A number is a status only where something says so: at the start of a label, behind a word for it, or before
@@ -135,6 +135,11 @@ class Signatures:
     def kind_of_status(self, status: int) -> Kind | None:
         known = self.of_status(status)
         return known.kind if known else None
+
+    def is_spinner(self, text: str) -> bool:
+        """Whether the words of a spinner's row say that the client retries or waits."""
+        rows = (*self.retries, *self.waits)
+        return any(row.where == "spinner" and row.pattern.search(text) for row in rows)
 
     def is_interrupt(self, text: str) -> bool:
         """Whether the text says that the user stopped the client's work."""

@@ -20,7 +20,7 @@ from cc_guard.screen.frames import Clock, Frames
 _LOOK_AGAIN_S = 0.04
 _LATER_S = 0.06
 _CHANNELS_S = 0.1  # the client writes its transcript within this after it has drawn
-_ANSWERED_S = 3.0
+_ANSWERED_S = 3.0  # what they have told so long ago is about the same turn
 
 
 class Listener(Protocol):
@@ -61,6 +61,7 @@ class Watch:
         self._suspect: Symptom | None = None
         self._confirmed_at = self._answered_at = 0.0
         self._retrying = False
+        self._reason: Symptom | None = None
 
     def lost(self, offset: int) -> None:
         """Output up to `offset` was dropped."""
@@ -83,6 +84,8 @@ class Watch:
         self._listener.on_frame(settled)
 
     def _suspected(self, symptom: Symptom) -> None:
+        if self._confirmed_at >= symptom.t - _ANSWERED_S:
+            return  # the channels were quicker
         self._suspect = symptom
         self._listener.poll_channels()
         if self._suspect is not None:
@@ -124,6 +127,19 @@ class Watch:
         self.trend.asked(t)
 
     def _tell(self, symptom: Symptom, source: str) -> None:
+        if symptom.phase == "retrying":
+            symptom = self._named(symptom)
+        else:
+            self._reason = None
         self._retrying = symptom.phase == "retrying"
         self.trend.suffered(symptom)
         self._listener.on_symptom(symptom, source)
+
+    def _named(self, symptom: Symptom) -> Symptom:
+        """With the reason that an attempt before gave, where this one's row has none (`API error`)."""
+        if symptom.code is not None or symptom.http_status is not None or symptom.kind != "connection":
+            self._reason = symptom
+        elif self._reason is not None:
+            reason = self._reason
+            return replace(symptom, kind=reason.kind, code=reason.code, http_status=reason.http_status)
+        return symptom

@@ -141,8 +141,8 @@ class GuardSession:
             self._warn(again=True)
 
     def on_progress(self, t: float, source: str) -> None:
-        symptom = self._state.symptom
-        if symptom is None or t >= symptom.t:  # an answer from before the trouble is told late
+        report = self._state.report
+        if report is None or t >= report.symptoms[0].t:  # an answer from before the trouble is told late
             self._step(machine.Progressed(source))
         self._warn()
         if self._baseline is None and self._state.phase == "idle" and self._state.policy.trusted is None:

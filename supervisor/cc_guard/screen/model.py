@@ -75,7 +75,9 @@ class Screen:
         return bytes(self._ffi.buffer(self._buffer, self._size[0])).decode()
 
     def colour(self, column: int, row: int) -> Colour:
-        """The foreground colour of a cell."""
+        """The foreground colour of a cell; None for one that is not on the screen, too."""
+        if not (0 <= column < self.columns and 0 <= row < self._get("ROWS")):
+            return None
         if self._lib.ghostty_grid_ref_style(self._at(column, row), self._style):
             return None
         colour = self._style.fg_color

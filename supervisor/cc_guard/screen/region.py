@@ -6,16 +6,25 @@ it says the same words.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from cc_guard.screen.width import width
+
 _RULE = re.compile(r"^\s*[╭┌]?[─━]{8,}.*$")
-_PROMPT = re.compile(r"^[│┃]?\s?[>❯!](?:\s|$)")
+_LOWER_EDGE = re.compile(r"^\s*[╰└]?[─━]{8,}")
+_PROMPT = re.compile(r"^[│┃]?\s?[>❯!#&](?:\s|$)")  # `#`: a memory, `&`: a background job
 # Spinner frames of all eras, as measured; `●` and `⏺` open conversation blocks and are not among them.
 SPINNER = "·✢✳✶✻✽∗*⋆+"
 _SPINNER_ROW = re.compile(rf"^[{re.escape(SPINNER)}] \S")
 _TOOL_CALL = re.compile(r"^[●⏺ ] (?:[\w.:-]+ ?[\w.:-]*\(|.* \(MCP\))")  # its bullet blinks while it runs
+_PLAIN_BOX = re.compile(r"^\$(?:\s|$)")
+_PLAIN_FOOTER_ROWS = 3
+_FAR_RIGHT = 8  # columns; the fullscreen renderer puts the model's effort at the right edge
 _PROMPT_SIGNS = (">", "❯")
+_GROUP_AT_WORK = re.compile(r"^[●⏺ ] .*…(?: \(ctrl\+o to expand\))?$")  # its `⎿` says what it is at
+_GROUP_DONE = re.compile(r"^[●⏺] .* \(ctrl\+o to expand\)$")  # has no `⎿` of its own any more
 _SHELL_SIGN = "!"  # of a command that the user ran
 _OPENERS = ("●", "⏺", *_PROMPT_SIGNS, _SHELL_SIGN)  # of conversation blocks
 _SEARCH_ROWS = 24
@@ -24,6 +33,7 @@ _NOTICE_COLUMN, _CAUSE_COLUMN = 2, 4
 
 
 Host = Literal["prompt", "tool", "text", "nothing"]
+"""What a notice hangs on: a prompt (or tools that are done), a tool at work, an answer."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +53,9 @@ class Block:
         return self.parts[0][2]
 
     def cell(self, index: int) -> tuple[int, int]:
-        """Column and row of a character of `text`; one row's wide characters are not counted."""
+        """Column and row of a character of `text`."""
         start, row, column = next(part for part in reversed(self.parts) if part[0] <= index)
-        return column + index - start, row
+        return column + width(self.text[start:index]), row
 
     def more(self, words: str, row: int, column: int, glue: str = " ") -> "Block":
         text = f"{self.text}{glue}{words}"
@@ -55,24 +65,55 @@ class Block:
 @dataclass(frozen=True)
 class LiveRegion:
     """`spinner` is the row that shows the client at work; `notices` are the `⎿` blocks directly above it,
-    the lowest last, and `host` is what the first of them hangs on."""
+    the lowest last, and `host` is what the first of them hangs on. `plain`: without glyphs, as the client
+    draws for screen readers; whatever stands above its footer is taken for the spinner there."""
 
     spinner: Block
     notices: tuple[Block, ...]
     host: Host
+    plain: bool = False
 
 
-def live_region(rows: list[str], columns: int) -> LiveRegion | None:
+def has_box(rows: list[str]) -> bool:
+    """Whether the input box shows: a menu, a question or another view may stand there instead."""
+    return _input_box(rows) is not None or _plain_box(rows) is not None
+
+
+def footer(rows: list[str]) -> list[str]:
+    """The rows below the input box."""
+    box = _input_box(rows)
+    if box is None:
+        return []
+    lower = next((row for row in range(box + 2, len(rows)) if _LOWER_EDGE.match(rows[row])), len(rows))
+    return rows[lower + 1 :]
+
+
+def live_region(
+    rows: list[str], columns: int, is_row: Callable[[str], bool] = lambda row: True
+) -> LiveRegion | None:
     """What happens now, on a screen of so many columns. None when there is no input box, or no spinner above
-    it: the client is not at work."""
+    it: the client is not at work. `is_row` knows the words of a spinner that has no "…": when the turn is
+    over, `✻ Brewed for 36s` may stand there."""
     box = _input_box(rows)
     if box is None:
         return None
-    at = _spinner_row(rows, box)
+    at = _spinner_row(rows, box, is_row)
     if at is None:
         return None
     notices, host = _notices(rows, at, columns)
     return LiveRegion(_spinner_block(rows, at, box), tuple(notices), host)
+
+
+def plain_region(rows: list[str], is_busy: Callable[[str], bool]) -> LiveRegion | None:
+    """The live region in the layout for screen readers (measured 2.1.273, 2.1.330): the footer says that the
+    client is at work, and a `$` prompt ends the screen. None when it is not such a screen, or not at work."""
+    end = _plain_box(rows)
+    if end is None:
+        return None
+    for row in range(end - 1, max(0, end - _PLAIN_FOOTER_ROWS - 1), -1):
+        if is_busy(rows[row]):
+            return LiveRegion(Block(rows[row - 1].strip(), ((0, row - 1, 0),)), (), "nothing", plain=True)
+    return None
 
 
 def last_block(rows: list[str], columns: int) -> Block | None:
@@ -92,7 +133,7 @@ def last_block(rows: list[str], columns: int) -> Block | None:
     at = len(opener) - len(opener.lstrip("".join(_OPENERS) + "⎿ \xa0"))
     block = Block(opener[at:], ((0, start, at),))
     for row in range(start + 1, end + 1):
-        if len(rows[row - 1]) >= columns:
+        if width(rows[row - 1]) >= columns:
             block = block.more(rows[row].rstrip(), row, 0, glue="")
         elif rows[row].strip():
             block = block.more(rows[row].strip(), row, _indent(rows[row]))
@@ -111,10 +152,17 @@ def _input_box(rows: list[str]) -> int | None:
     return None
 
 
-def _spinner_row(rows: list[str], box: int) -> int | None:
+def _plain_box(rows: list[str]) -> int | None:
+    end = len(rows) - 1
+    while end >= 0 and not rows[end].strip():
+        end -= 1
+    return end if end >= 0 and _PLAIN_BOX.match(rows[end]) else None
+
+
+def _spinner_row(rows: list[str], box: int, is_row: Callable[[str], bool]) -> int | None:
     for row in range(box - 1, max(-1, box - 1 - _SEARCH_ROWS), -1):
         text = rows[row]
-        if _SPINNER_ROW.match(text):
+        if _SPINNER_ROW.match(text) and ("…" in text or is_row(_spinner_block(rows, row, box).text)):
             return row
         if text and not text[0].isspace():
             return None  # a conversation block begins between here and the box
@@ -125,7 +173,7 @@ def _spinner_block(rows: list[str], at: int, box: int) -> Block:
     block = Block(rows[at][2:].strip(), ((0, at, 2),))
     for row in range(at + 1, box):
         words = rows[row].strip()
-        if not words or words[0] in "⎿└☐☒✔✓◻◼□■":
+        if not words or words[0] in "⎿└☐☒✔✓◻◼□■" or _indent(rows[row]) > _FAR_RIGHT:
             break  # tips and to-do items hang below the spinner
         block = block.more(words, row, _indent(rows[row]))
     return block
@@ -151,7 +199,7 @@ def _notices(rows: list[str], spinner: int, columns: int) -> tuple[list[Block], 
         if at == _NOTICE_COLUMN or (found and at == _CAUSE_COLUMN):
             words = words[1:].strip()
             found.append(Block(words, ((0, row, len(rows[row]) - len(rows[row][at + 1 :].lstrip())),)))
-        elif found and len(rows[row - 1]) >= columns:
+        elif found and width(rows[row - 1]) >= columns:
             found[-1] = found[-1].more(rows[row].rstrip(), row, 0, glue="")
         elif found and words:
             found[-1] = found[-1].more(words, row, _indent(rows[row]))
@@ -168,7 +216,9 @@ def _host(rows: list[str], start: int, notice: int) -> Host:
         top -= 1
     if _TOOL_CALL.match(rows[top]) or rows[top].startswith(_SHELL_SIGN):
         return "tool"
-    if rows[top][:1] in _PROMPT_SIGNS:
+    if _GROUP_AT_WORK.match(rows[top]):
+        return "tool"
+    if rows[top][:1] in _PROMPT_SIGNS or _GROUP_DONE.match(rows[top]):
         return "prompt"
     return "nothing" if top == notice else "text"
 
