@@ -48,7 +48,7 @@ class ChannelReader:
         past into a new file (measured on 2.0.60 and 2.1.330)."""
         self.path = ""
         """The file of the conversation, by the last hook."""
-        self._last_failure = -_SAME_FAILURE_S
+        self._last_failure = 0.0, ""
         self.retry_until = 0.0
         """Until when the client waits for its next attempt, by its transcript. On `monotonic()`."""
         self.heard = False
@@ -109,14 +109,16 @@ class ChannelReader:
 
     def _failed(self, text: str, source: str) -> None:
         self.heard = True
-        now = self._monotonic()
-        if now - self._last_failure < _SAME_FAILURE_S:
-            return
-        self._last_failure = now
         self.retry_until = 0.0
         if self._signatures.is_interrupt(text):
             self._listener.interrupted(self._wall(), source)
             return
+        now = self._monotonic()
+        before, by = self._last_failure
+        if by not in ("", source) and now - before < _SAME_FAILURE_S:
+            self._last_failure = now, ""  # told by both
+            return
+        self._last_failure = now, source
         reading = self._signatures.read(text)
         symptom = Symptom(
             self._wall(),

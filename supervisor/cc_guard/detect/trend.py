@@ -2,8 +2,9 @@
 
 A path that runs out of something (ports, memory, a NAT's table) fails a little first: requests need a retry,
 then more of them, then every one. So each request of the session counts as one observation: how many retries
-it needed, and how long its first words took to come, by the transcript's own times. The last few are compared
-with those before them in the same session; nothing is compared with a constant of the network's quality.
+it needed, and how long the first part of its answer took to come, by the transcript's own times. The last few
+are compared with those before them in the same session; nothing is compared with a constant of the network's
+quality.
 """
 
 import statistics
@@ -16,9 +17,10 @@ RECENT = 6
 """Requests that are compared with the ones before; fewer say nothing."""
 _BASELINE = 24
 _LEAST = 6
-_SLOWER = 3.0  # times the usual time to the first words, and
-_SLOWER_BY_S = 5.0  # at least this much: answers differ in length
+_SLOWER = 3.0  # times the usual time to the first part of an answer, and
+_SLOWER_BY_S = 5.0  # at least this much
 _TROUBLED = 2  # of the recent requests needed a retry
+_NOT_THE_PATH = ("bad_request", "too_large", "auth", "usage_limit")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Trend:
         if symptom.phase == "retrying":
             self._retries = max(self._retries, symptom.attempt or 1)
         elif symptom.phase == "failed" and symptom.confirmed:
+            if symptom.kind not in _NOT_THE_PATH:
+                self._retries = max(self._retries, 1)  # up to 2.0 the first three are not shown
             self._close(None)
 
     def answered(self, t: float) -> None:
@@ -79,7 +83,8 @@ def _more_retries(recent: list[_Request], before: list[_Request]) -> Sign | None
     share = sum(request.retries > 0 for request in before) / len(before)
     spent = sum(request.retries for request in recent)
     spent_before = sum(request.retries for request in before) / len(before) * len(recent)
-    if troubled < _TROUBLED or troubled / len(recent) < 2 * share or spent <= spent_before:
+    by_chance = 2 * share * len(recent) + (1.5 if share else 0)  # with one in ten, a sign one time in twenty
+    if troubled < max(_TROUBLED, by_chance) or spent <= spent_before:
         return None
     return Sign(
         f"Getting worse: {troubled} of the last {len(recent)} requests needed a retry,"
@@ -89,14 +94,17 @@ def _more_retries(recent: list[_Request], before: list[_Request]) -> Sign | None
 
 
 def _slower(recent: list[_Request], before: list[_Request]) -> Sign | None:
+    """The transcript has the first part of an answer when it is complete, and a long one takes long: so only
+    when even the quickest of the last ones was slow."""
     new = [request.first_words_s for request in recent if request.first_words_s is not None]
     old = [request.first_words_s for request in before if request.first_words_s is not None]
     if len(new) < RECENT // 2 or len(old) < _LEAST:
         return None
-    now, then = statistics.median(new), statistics.median(old)
+    now, then = min(new), statistics.median(old)
     if now < _SLOWER * then or now - then < _SLOWER_BY_S:
         return None
     return Sign(
-        f"Getting worse: answers begin after {now:.0f} s, after {then:.0f} s before.",
+        f"Getting worse: each of the last {len(new)} answers took {now:.0f} s or more to begin,"
+        f" {then:.0f} s before.",
         {"first_words_s": round(now, 1), "first_words_before_s": round(then, 1), "requests": len(recent)},
     )

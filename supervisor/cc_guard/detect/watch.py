@@ -115,11 +115,12 @@ class Watch:
 
     def progress(self, t: float, source: str) -> None:
         self._answered_at = t
+        self._reason = None
         self.trend.answered(t)
         self._listener.on_progress(t, source)
 
     def interrupted(self, t: float, source: str) -> None:
-        self._suspect = None
+        self._suspect = self._reason = None
         self.trend.given_up()
         self._listener.on_interrupted(source)
 
@@ -137,9 +138,9 @@ class Watch:
 
     def _named(self, symptom: Symptom) -> Symptom:
         """With the reason that an attempt before gave, where this one's row has none (`API error`)."""
+        reason = self._reason
         if symptom.code is not None or symptom.http_status is not None or symptom.kind != "connection":
             self._reason = symptom
-        elif self._reason is not None:
-            reason = self._reason
+        elif reason is not None and (symptom.attempt or 0) >= (reason.attempt or 0):
             return replace(symptom, kind=reason.kind, code=reason.code, http_status=reason.http_status)
         return symptom
