@@ -12,6 +12,7 @@ USAGE = """\
 usage: cc-guard [OPTIONS] claude [ARGS...]       run Claude Code; ARGS reach it verbatim
        cc-guard [OPTIONS] -- PROGRAM [ARGS...]   another name or path of the client
        cc-guard explain [--json] [TEXT... | -]
+       cc-guard doctor [--json] [--url URL]      why the API is not reached, and what to do
        cc-guard incidents [list | show ID] [--json]
        cc-guard replay FILE.cast... [--json]     what detection says about a recording
 
@@ -32,11 +33,12 @@ examples:
 While cc-guard holds the client, Ctrl-] lets it go on at once.
 """
 
-COMMANDS = ("explain", "incidents", "replay")
-PLANNED = ("doctor", "panel", "profiles", "restore", "demo")
+COMMANDS = ("doctor", "explain", "incidents", "replay")
+PLANNED = ("panel", "profiles", "restore", "demo")
 
 USAGE_ERROR = 2
 _WITH_VALUE = {"--profile": "name", "--record": "file"}
+_COMMAND_LIMIT = 4096  # characters of it in a recording's header
 
 
 class UsageError(Exception):
@@ -102,6 +104,10 @@ def _dispatch(argv: list[str]) -> int:
         if not rest:
             raise UsageError("a program must follow --")
         return _guard(rest[0], rest[1:], options)
+    if word == "doctor":
+        from cc_guard.commands import doctor
+
+        return doctor.main(rest)
     if word == "explain":
         from cc_guard.commands import explain
 
@@ -122,6 +128,7 @@ def _dispatch(argv: list[str]) -> int:
 def _guard(name: str, args: list[str], options: dict[str, str]) -> int:
     from cc_guard.launch import find
 
+    record = options.pop("record", "")
     try:
         program = find.find_program(name, os.environ)
     except find.NotFound as error:
@@ -130,6 +137,9 @@ def _guard(name: str, args: list[str], options: dict[str, str]) -> int:
         return _fail(str(error), 126)
     environ = child_environment()
     if "CC_GUARD" in os.environ or not (_is_terminal(0) and _is_terminal(1)):
+        if record:
+            why = "inside another cc-guard" if "CC_GUARD" in os.environ else "without a terminal"
+            sys.stderr.write(f"cc-guard: nothing is recorded {why}.\n")
         return _replace(program, [name, *args], environ)
 
     from cc_guard import settings_cache
@@ -142,7 +152,18 @@ def _guard(name: str, args: list[str], options: dict[str, str]) -> int:
     wrong = _wrong_signatures()
     if wrong:
         return _fail(wrong, USAGE_ERROR)
-    return _session(program, name, args, options, environ)
+    words = [f"option.{key}={value}" for key, value in options.items()]
+    if record:
+        import shlex
+
+        from cc_guard.launch import record_file
+
+        try:
+            words.append(f"record={record_file.create(record)}")
+        except record_file.CannotRecord as error:
+            return _fail(str(error), USAGE_ERROR)
+        words.append(f"command={shlex.join([name, *args])[:_COMMAND_LIMIT]}")
+    return _session(program, name, args, words, environ)
 
 
 def _wrong_signatures() -> str:
@@ -160,16 +181,14 @@ def _wrong_signatures() -> str:
     return ""
 
 
-def _session(
-    program: str, name: str, args: list[str], options: dict[str, str], environ: dict[str, str]
-) -> int:
+def _session(program: str, name: str, args: list[str], words: list[str], environ: dict[str, str]) -> int:
+    """`words` are the guard's, besides those that the launch adds."""
     from cc_guard.launch.session import prepare_session
     from cc_guard.relay import session
 
     launch = prepare_session(program, args)
-    words = [*launch.words, *(f"option.{key}={value}" for key, value in options.items())]
     try:
-        status = session.run(program, [name, *launch.args], environ, words)
+        status = session.run(program, [name, *launch.args], environ, [*launch.words, *words])
     except session.CannotRun as error:
         return _cannot_run(program, error.args[0])
     except Exception as error:

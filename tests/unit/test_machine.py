@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from cc_guard.incident import machine as m
-from cc_guard.incident.record import Finding, Kind, Symptom
+from cc_guard.incident.record import Finding, Kind, Phase, Symptom
 
 WALL = 1_800_000_000.0
 
@@ -271,7 +271,7 @@ def test_a_hold_lives_on_the_reports_of_probes() -> None:
     run = held()
     for _ in range(10):
         assert run.probe(False, after=run.state.policy.report_s - 1) == []
-    assert run.tick(after=run.state.policy.report_s - 1) == []
+    assert m.Release() not in run.tick(after=run.state.policy.report_s - 1)
     assert m.Release() in run.tick(after=2), "no report: something is wrong with the probes"
     run.do(m.HoldEnded("guard", by_user=False))
     assert m.Hold() not in run.retrying(3, after=1)
@@ -329,6 +329,154 @@ def test_what_is_kept_of_a_long_incident_is_bounded() -> None:
     assert run.last.retries_spent == 499
 
 
+def test_what_the_path_says_in_a_long_incident_is_bounded() -> None:
+    """A path that comes and goes for a night."""
+    run = Run(m.Policy(hold=False))
+    run.retrying(1)
+    for second in range(3000):
+        run.probe(second % 2 == 0, after=1)
+        run.retrying(1 + second % 9)
+    assert len(run.last.findings) <= 200
+    assert len(run.last.actions) <= 200
+
+
+# The user, the screen alone, and what may be said of the end
+
+
+def test_what_the_user_stops_is_abandoned() -> None:
+    run = Run()
+    run.retrying(1)
+    run.retrying(2, after=1)
+    assert m.Probe(False) in run.do(m.Interrupted("transcript"), after=1)
+    assert run.last.outcome == "abandoned"
+    assert run.last.progressed is None
+    assert run.last.sources == ("screen", "transcript")
+    assert run.state.phase == "idle"
+
+
+def test_what_the_user_stops_while_it_is_held_is_let_go() -> None:
+    for run in (holding(), held()):
+        assert m.Release() in run.do(m.Interrupted("transcript"), after=1)
+        assert run.last.outcome == "abandoned"
+        assert run.last.held_s == (0 if len(run.last.actions) == 0 else 1)
+
+
+def test_an_interruption_outside_an_incident_is_nothing() -> None:
+    run = Run()
+    assert run.do(m.Interrupted("transcript")) == []
+    assert run.state == m.State()
+
+
+def test_an_interruption_ends_the_users_own_hands_off() -> None:
+    run = held()
+    run.do(m.HoldEnded("key", by_user=True), after=1)
+    assert run.state.phase == "muted"
+    assert run.do(m.Interrupted("transcript"), after=1) == []
+    assert m.Probe(True) in run.retrying(1, after=5), "the next prompt is the next episode"
+
+
+def test_a_row_that_the_user_took_away_is_no_recovery() -> None:
+    """Escape, of which 2.1.330 writes nothing: the client rests, and no answer was told of."""
+    run = Run()
+    run.retrying(1)
+    run.cleared(after=1)
+    assert run.do(m.Tick(at_rest=True), after=m.SETTLE_S - 0.1) == [], "the answer may still be told of"
+    run.do(m.Tick(at_rest=True), after=0.2)
+    assert run.last.outcome == "abandoned"
+    assert run.last.progressed is None
+
+
+def test_a_client_that_works_on_after_its_row_is_gone_has_recovered() -> None:
+    run = Run()
+    run.retrying(1)
+    run.cleared(after=1)
+    run.do(m.Tick(at_rest=False), after=m.SETTLE_S + 0.1)
+    assert run.last.outcome == "recovered"
+
+
+def test_a_client_at_rest_has_not_given_up_as_long_as_its_row_stands() -> None:
+    run = Run()
+    run.retrying(1)
+    for _ in range(20):
+        run.do(m.Tick(at_rest=True), after=1)
+        assert run.state.report is not None
+
+
+def test_an_answer_that_is_told_late_is_a_recovery_all_the_same() -> None:
+    run = Run()
+    run.retrying(1)
+    run.cleared(after=1)
+    cleared_at = run.now
+    run.do(m.Progressed("transcript"), after=m.SETTLE_S - 0.1)
+    run.do(m.Tick(at_rest=True), after=5)
+    assert run.last.outcome == "recovered"
+    assert run.last.progressed == cleared_at
+
+
+def suspected(run: Run, after: float = 0.0) -> list[m.Effect]:
+    return run.do(m.Seen(Symptom(WALL + run.now, "server_error", "failed"), "screen"), after)
+
+
+def test_a_failure_that_the_screen_alone_shows_opens_no_incident() -> None:
+    """The model may have written it."""
+    run = Run()
+    assert suspected(run) == []
+    assert run.state == m.State()
+
+
+def test_a_failure_that_the_screen_alone_shows_ends_one_that_is_open() -> None:
+    run = Run()
+    run.retrying(3)
+    assert m.Probe(False) not in suspected(run, after=5), "the transcript may still tell of it"
+    assert m.Probe(False) in run.tick(after=m.SETTLE_S + 0.1)
+    assert run.last.outcome == "failed"
+    assert not run.last.symptoms[-1].confirmed
+    cleared = Run()
+    cleared.retrying(3)
+    cleared.cleared(after=1)
+    suspected(cleared, after=0.2)
+    cleared.tick(after=m.SETTLE_S + 0.1)
+    assert cleared.last.outcome == "failed", "the row has gone for it"
+
+
+def test_a_failure_lets_go_whoever_shows_it() -> None:
+    for run in (holding(), held()):
+        assert m.Release() in suspected(run, after=0.1)
+        run.tick(after=m.SETTLE_S + 0.1)
+        assert run.state.phase == "idle"
+
+
+def test_a_failure_that_is_confirmed_after_it_was_shown_is_one_incident() -> None:
+    run = Run()
+    run.retrying(3)
+    suspected(run, after=5)
+    run.failed(after=0.2)
+    assert len({report.started for report in run.reports}) == 1
+    assert run.last.outcome == "failed"
+    run.failed(after=60)
+    assert len({report.started for report in run.reports}) == 2, "but a minute later it is another"
+
+
+def test_waiting_is_no_incident() -> None:
+    run = Run()
+    assert run.do(m.Seen(Symptom(WALL, "stall", "waiting", retry_in_s=151.0), "screen")) == []
+    assert run.do(m.Seen(Symptom(WALL, "stall", "cleared"), "screen"), after=9) == []
+    assert run.state == m.State()
+
+
+def test_what_gets_worse_is_said_and_kept_with_the_incident_that_it_explains() -> None:
+    sign = Finding("trend", "warn", "Getting worse: 4 of the last 6 requests needed a retry.")
+    run = Run()
+    assert run.do(m.Noticed(sign)) == [m.Notify(sign.summary)]
+    assert run.state == m.State()
+    run.retrying(1)
+    run.do(m.Noticed(sign), after=0.1)
+    assert run.last.findings == (sign,)
+    assert run.state.phase == "watching", "a sign decides nothing"
+    run.probe(False, after=0.1)
+    assert m.Hold() in run.retrying(2, after=0.5)
+
+
 kinds = st.sampled_from(["connection", "timeout", "server_error", "overloaded", "auth"])
 
 
@@ -364,9 +512,17 @@ class AnyOrder(RuleBasedStateMachine):
     def row(self, attempt: int, kind: Kind) -> None:
         self.send(m.Seen(Symptom(WALL, kind, "retrying", None, None, attempt, 10, 1.0), "screen"))
 
-    @rule(phase=st.sampled_from(["waiting", "failed", "cleared"]))
-    def other_symptom(self, phase: str) -> None:
-        self.send(m.Seen(Symptom(WALL, "connection", phase), "transcript"))  # type: ignore[arg-type]
+    @rule(phase=st.sampled_from(["waiting", "failed", "cleared"]), confirmed=st.booleans())
+    def other_symptom(self, phase: Phase, confirmed: bool) -> None:
+        self.send(m.Seen(Symptom(WALL, "connection", phase, confirmed=confirmed), "transcript"))
+
+    @rule()
+    def interrupted(self) -> None:
+        self.send(m.Interrupted("transcript"))
+
+    @rule()
+    def noticed(self) -> None:
+        self.send(m.Noticed(Finding("trend", "warn", "Getting worse.")))
 
     @rule(ok=st.booleans())
     def probed(self, ok: bool) -> None:
@@ -391,9 +547,9 @@ class AnyOrder(RuleBasedStateMachine):
             self.stopped = self.asked = False
             self.send(m.HoldEnded(why, why in ("key", "interrupt", "input", "outside")))
 
-    @rule(seconds=st.floats(0.01, 30))
-    def time_passes(self, seconds: float) -> None:
-        self.send(m.Tick(), seconds)
+    @rule(seconds=st.floats(0.01, 30), at_rest=st.booleans())
+    def time_passes(self, seconds: float, at_rest: bool) -> None:
+        self.send(m.Tick(at_rest), seconds)
 
     @rule(source=st.sampled_from(["hook", "transcript"]))
     def progress(self, source: str) -> None:

@@ -15,6 +15,8 @@ def plain(text: str) -> str:
 def written(answer: tuple[str, int]) -> int:
     """Write a text to stdout; its exit status, or the one of a write that failed."""
     text, status = answer
+    if sys.stdout is None:  # closed by whoever started us
+        return status
     try:
         encoding = sys.stdout.encoding or "ascii"
         sys.stdout.write(text.encode(encoding, "replace").decode(encoding))

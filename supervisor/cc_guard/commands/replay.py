@@ -27,11 +27,11 @@ def main(argv: list[str]) -> int:
         several = len(paths) > 1 or os.path.isdir(options.path[0])
         return written(_report(paths, options.json) if several else _symptoms(paths[0], options.json))
     except (CastError, SignatureError) as error:
-        print(f"cc-guard: {error}", file=sys.stderr)
+        print(f"cc-guard: {plain(str(error))}", file=sys.stderr)
         return 2
     except (ImportError, OSError) as error:
         print(
-            f"cc-guard: {error}.\nReplay needs the screen library, which has builds for Linux and macOS.",
+            f"cc-guard: {error}. Replay needs the screen library, which has builds for Linux and macOS.",
             file=sys.stderr,
         )
         return 2
@@ -53,7 +53,10 @@ def _recordings(paths: list[str]) -> Iterator[str]:
         if not os.path.isdir(path):
             yield path
             continue
-        found = [name for name in sorted(os.listdir(path)) if name.endswith(_SUFFIXES)]
+        try:
+            found = [name for name in sorted(os.listdir(path)) if name.endswith(_SUFFIXES)]
+        except OSError as error:
+            raise CastError(f"{path} can't be read: {error.strerror}.") from None
         if not found:
             raise CastError(f"{path} holds no recordings (*.cast, *.cast.gz).")
         yield from (os.path.join(path, name) for name in found)
@@ -97,13 +100,14 @@ def _report(paths: list[str], as_json: bool) -> tuple[str, int]:
         took_s = time.process_time() - started
         one = _score(cast, told)
         one.seconds, one.took_s = cast.seconds, took_s
-        version = str(cast.notes.get("version") or "unknown")
+        version = " ".join(str(cast.notes.get("version") or "unknown").split())
         scores.setdefault(version, Score()).add(one)
         if as_json:
             lines.append(json.dumps({"file": path, "version": version} | vars(one), ensure_ascii=False))
     ordered = {version: scores[version] for version in sorted(scores, key=_by_number)}
     good = all(one.good for one in scores.values())
-    return ("\n".join(lines) if as_json else table(ordered)) + "\n", 0 if good else 1
+    text = "\n".join(lines if as_json else map(plain, table(ordered).split("\n")))
+    return text + "\n", 0 if good else 1
 
 
 def _score(cast: Cast, told: list[Told]) -> Score:
@@ -111,11 +115,11 @@ def _score(cast: Cast, told: list[Told]) -> Score:
         expected = episodes(cast.notes)
     except ValueError as error:
         raise CastError(f"{cast.path}: {error}.") from None
-    name = os.path.basename(cast.path)
+    name = " ".join(os.path.basename(cast.path).split())
     if expected is None:
         return Score(recordings=1)
     return score(name, expected, told)
 
 
 def _by_number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) if part.isdecimal() else -1 for part in version.split("."))
+    return tuple(int(part) if part.isdecimal() and len(part) < 9 else -1 for part in version.split("."))

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 class Arguments:
     """`link`: the descriptors to read from and to write to. `session` is the client's session id when we
     chose it. `folder` is the hooks' spool, or empty when our hooks were not injected. `settings` are files
-    that the client got by `--settings`. `resumed`: the client continues an old conversation."""
+    that the client got by `--settings`. `resumed`: the client continues an old conversation. `record` is the
+    file of a recording, or empty, and `command` what the user started, for its header."""
 
     link: tuple[int, int]
     restarts: int = 0
@@ -18,6 +19,8 @@ class Arguments:
     version: tuple[int, ...] | None = None
     resumed: bool = False
     settings: tuple[str, ...] = ()
+    record: str = ""
+    command: str = ""
     options: dict[str, str] = field(default_factory=dict)
 
 
@@ -43,6 +46,8 @@ def parse(words: list[str]) -> Arguments:
         version=_version(values.pop("version", "")),
         resumed=values.pop("resumed", "") == "1",
         settings=tuple(filter(None, [values.pop("settings", "")])),
+        record=values.pop("record", ""),
+        command=values.pop("command", ""),
         options=options,
     )
     if values:

@@ -1,18 +1,26 @@
 """Where hooks and transcript come from: the spool, and the file that the client says it writes."""
 
 import os
+from typing import Protocol
 
-from cc_guard.channels import spool
+from cc_guard.channels import facts, spool
 from cc_guard.channels.reader import ChannelReader
 from cc_guard.channels.transcript import TranscriptTail, transcript_path
 from cc_guard.guard.arguments import Arguments, working_folder
 
 
-class Channels:
-    """Polled by the guard; what is new goes to `reader`."""
+class Recorder(Protocol):
+    def row(self, row: facts.Row) -> None: ...
 
-    def __init__(self, reader: ChannelReader, arguments: Arguments) -> None:
+    def hook(self, event: spool.HookEvent) -> None: ...
+
+
+class Channels:
+    """Polled by the guard; what is new goes to `recorder`, if there is one, and to `reader`."""
+
+    def __init__(self, reader: ChannelReader, arguments: Arguments, recorder: Recorder | None = None) -> None:
         self._reader = reader
+        self._recorder = recorder
         self._spool = arguments.folder
         session, cwd = arguments.session, working_folder()
         reader.path = transcript_path(os.environ, cwd, session) if session and cwd else ""
@@ -25,10 +33,14 @@ class Channels:
                 self._hook(event)
         if self._tail is not None:
             for row in self._tail.poll():
+                if self._recorder is not None:
+                    self._recorder.row(row)
                 self._reader.row(row)
 
     def _hook(self, event: spool.HookEvent) -> None:
         before = self._reader.path
+        if self._recorder is not None:
+            self._recorder.hook(event)
         self._reader.hook(event)
         if self._reader.path != before:
             if self._tail is not None:

@@ -76,8 +76,8 @@ def _fill(incident: Incident, report: Report) -> None:
     incident.signals = list(report.sources)
     incident.held_s = report.held_s
     incident.retries_spent = report.retries_spent
-    incident.cause = "unknown"
-    incident.confidence = 0.0
+    incident.cause = report.cause or "unknown"
+    incident.confidence = report.confidence or 0.0
     if report.ended is not None:
         incident.ended_at = _wall(report.progressed or report.ended)
         incident.downtime_s = (report.progressed or report.ended) - report.started

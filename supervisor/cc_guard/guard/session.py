@@ -10,13 +10,14 @@ from cc_guard.client import version as client_version
 from cc_guard.detect import signatures
 from cc_guard.detect.trend import Sign
 from cc_guard.detect.watch import Watch
-from cc_guard.guard import leftovers
+from cc_guard.guard import diagnosis, leftovers
 from cc_guard.guard.arguments import Arguments
 from cc_guard.guard.channels import Channels
 from cc_guard.guard.holder import Holder
 from cc_guard.guard.journal import Journal
 from cc_guard.guard.notices import key_name, title_bytes
 from cc_guard.guard.prober import Prober
+from cc_guard.guard.recording import Recording
 from cc_guard.guard.relay_port import RelayPort
 from cc_guard.guard.repaint import before_continue
 from cc_guard.incident import machine
@@ -56,8 +57,12 @@ class GuardSession:
         self._repaint_asked = False
         self._baseline: asyncio.Task[None] | None = None
         self._sign: Sign | None = None
+        self._diagnosis: asyncio.Task[None] | None = None
         self._watch = Watch(_signatures(), arguments.version, self._loop, time.time, self)
         self._frames = self._watch.frames
+        self._recording: Recording | None = None
+        if arguments.record:
+            self._recording = Recording(arguments.record, self._loop, arguments.command, arguments.version)
         self._port = RelayPort(arguments.link, self._on_relay, self._over.set)
         key = settings.hold.release_byte
         self._holder = Holder(self._port, self._frames, key, self._client_waits, self._on_held)
@@ -68,7 +73,7 @@ class GuardSession:
         self._journal = Journal(session, settings.profile if settings.profile != "auto" else "generic")
         if arguments.version:
             self._journal.client_version = ".".join(map(str, arguments.version))
-        self._channels = Channels(self._watch.channels, arguments)
+        self._channels = Channels(self._watch.channels, arguments, self._recording)
 
     async def run(self) -> None:
         with contextlib.suppress(OSError):
@@ -82,17 +87,22 @@ class GuardSession:
             tick = _TICK_S if self._state.phase != "idle" else _IDLE_TICK_S
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._over.wait(), tick)
-        for task in (*tasks, self._baseline):
-            if task is not None:
-                task.cancel()
+        others = [task for task in (*tasks, self._baseline, self._diagnosis) if task is not None]
+        for task in others:
+            task.cancel()
         self._channels.poll()
+        if self._recording is not None:
+            self._recording.close()
         self._step(machine.Exited())
         self._prober.stop()
         self._journal.close()
+        await asyncio.gather(*others, return_exceptions=True)
 
     # Observations
 
     def _on_relay(self, kind: int, payload: bytes) -> None:
+        if self._recording is not None:
+            self._recording.frame(kind, payload)
         if kind == link.OUTPUT:
             self._frames.output(payload)
         elif kind == link.SIZE:
@@ -191,10 +201,24 @@ class GuardSession:
                     self._holder.want()
                 case machine.Release():
                     self._holder.cancel()
+                case machine.Diagnose(symptom):
+                    self._ask_why(symptom)
                 case machine.Record(report):
                     self._journal.record(report)
                 case machine.Notify():
                     pass  # the panel shows it; the title speaks for a hold
+
+    def _ask_why(self, symptom: Symptom) -> None:
+        if self._diagnosis is not None and not self._diagnosis.done():
+            return
+        self._diagnosis = self._loop.create_task(self._diagnose(symptom))
+
+    async def _diagnose(self, symptom: Symptom) -> None:
+        opened = self._state.report.started if self._state.report else None
+        found = await diagnosis.ask(symptom, self._arguments.settings)
+        report = self._state.report
+        if found is not None and report is not None and report.started == opened:
+            self._step(machine.Diagnosed(found.cause, found.confidence, found.summary, found.findings))
 
     def _show_notice(self) -> None:
         screen = self._frames.screen

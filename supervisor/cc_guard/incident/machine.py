@@ -19,7 +19,7 @@ with a sign that the client has gone on after all, it ends.
 
 from dataclasses import dataclass, field, replace
 
-from cc_guard.incident.record import Action, Finding, Kind, Outcome, Symptom
+from cc_guard.incident.record import Action, Cause, Finding, Kind, Outcome, Symptom
 
 # A first probe that is still out after this long counts as no answer: on a path that swallows packets it
 # would take its whole deadline, and the client would spend retries meanwhile.
@@ -37,7 +37,10 @@ TRIAL_S = 300.0
 # ended it), and probing on would serve nobody.
 LOST_S = 900.0
 FADING_S = 3.0
+# A blip is over before its cause would be known; what lasts may have changed by the second time.
+DIAGNOSE_AFTER_S = (0.5, 60.0)
 SYMPTOMS_KEPT = 60
+FINDINGS_KEPT = 60
 # The rest is an answer of the API, or of what stands in for it: a pause would race the client's own waits.
 HELD_KINDS = ("connection", "timeout", "stall", "tls", "proxy", "server_error")
 
@@ -102,6 +105,16 @@ class Exited:
 
 
 @dataclass(frozen=True)
+class Diagnosed:
+    """What the probes make of it: a cause, how sure (0 to 1), and what they found wrong."""
+
+    cause: Cause
+    confidence: float
+    summary: str
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
 class Noticed:
     """Something that is not a failure, but may explain one."""
 
@@ -126,6 +139,7 @@ Event = (
     Seen
     | Progressed
     | Noticed
+    | Diagnosed
     | Interrupted
     | Checked
     | Probed
@@ -159,6 +173,13 @@ class Release:
 
 
 @dataclass(frozen=True)
+class Diagnose:
+    """Find out why: once when an incident has opened, and once more when it goes on for long."""
+
+    symptom: Symptom
+
+
+@dataclass(frozen=True)
 class Record:
     """The incident as it is now. `outcome` is `open` until the last record of an incident."""
 
@@ -172,7 +193,7 @@ class Notify:
     text: str
 
 
-Effect = Probe | Hold | Release | Record | Notify
+Effect = Probe | Hold | Release | Diagnose | Record | Notify
 
 
 # State
@@ -197,6 +218,8 @@ class Report:
     started: float
     kind: Kind
     code: str | None = None
+    cause: Cause | None = None
+    confidence: float | None = None
     outcome: Outcome = "open"
     ended: float | None = None
     symptoms: tuple[Symptom, ...] = ()
@@ -223,9 +246,11 @@ class State:
     unanswered: float | None = None
     hold_started: float | None = None
     cleared: float | None = None
+    doubted: float | None = None  # when the screen showed a failure that nothing has confirmed yet
     alive: float = 0.0  # when the client last showed that it retries, or was let go
     path_noted: bool = False
     probed: str = ""  # what the last probe's finding said
+    asked: int = 0  # how often the cause has been asked for
     trials: int = 0
     on_trial: int | None = None  # the attempt that was let through
 
@@ -251,12 +276,14 @@ def step(state: State, event: Event, now: float) -> tuple[State, list[Effect]]:
             return _decide(replace(state, suspended=False), [], now)
         case Exited():
             return _end(state, "abandoned", now)
+        case Diagnosed():
+            return _diagnosed(state, event)
         case Noticed(finding):
             return _noticed(state, finding)
         case Interrupted(source):
             return _interrupted(state, source, now)
         case Tick(at_rest):
-            return _tick(state, at_rest, now)
+            return _ask_why(*_tick(state, at_rest, now), now)
 
 
 def _seen(state: State, symptom: Symptom, source: str, now: float) -> tuple[State, list[Effect]]:
@@ -282,7 +309,7 @@ def _retrying(state: State, symptom: Symptom, source: str, now: float) -> tuple[
         effects.append(Probe(True))
     elif state.phase == "going" and _spent(symptom) > _spent(state.symptom):
         state = replace(state, phase="watching")  # the attempt after the hold failed too
-    state = replace(state, symptom=symptom, cleared=None, alive=now)
+    state = replace(state, symptom=symptom, cleared=None, doubted=None, alive=now)
     state, changed = _note(state, symptom, source)
     if changed:
         effects.append(_record(state))
@@ -297,7 +324,9 @@ def _failed(state: State, symptom: Symptom, source: str, now: float) -> tuple[St
             return state, []  # the model may have written it
         state = _open(state, symptom, now)
     state, _ = _note(state, symptom, source)
-    return _end(state, "failed", now)
+    if symptom.confirmed:
+        return _end(state, "failed", now)
+    return _decide(replace(state, doubted=now, cleared=None), [_record(state)], now)
 
 
 def _cleared(state: State, source: str, now: float) -> tuple[State, list[Effect]]:
@@ -332,7 +361,7 @@ def _probed(state: State, finding: Finding, reachable: bool, now: float) -> tupl
         return state, []
     changed = state.probed != finding.state
     if changed:
-        report = replace(report, findings=(*report.findings, finding))
+        report = _with_finding(report, finding)
         state = replace(state, probed=finding.state)
     if reachable:
         state = replace(state, answered=now, policy=replace(state.policy, trusted=True))
@@ -368,10 +397,20 @@ def _hold_ended(state: State, reason: str, by_user: bool, now: float) -> tuple[S
     return _decide(replace(state, phase=phase, alive=now), [_record(state)], now)
 
 
+def _diagnosed(state: State, event: Diagnosed) -> tuple[State, list[Effect]]:
+    report = state.report
+    if report is None:
+        return state, []
+    if event.confidence >= (report.confidence or 0.0):
+        report = replace(report, cause=event.cause, confidence=event.confidence)
+    state = replace(state, report=_with_finding(report, *event.findings))
+    return state, [_record(state), Notify(event.summary)]
+
+
 def _noticed(state: State, finding: Finding) -> tuple[State, list[Effect]]:
     if state.report is None:
         return state, [Notify(finding.summary)]
-    state = replace(state, report=replace(state.report, findings=(*state.report.findings, finding)))
+    state = replace(state, report=_with_finding(state.report, finding))
     return state, [_record(state)]
 
 
@@ -384,6 +423,8 @@ def _interrupted(state: State, source: str, now: float) -> tuple[State, list[Eff
 
 
 def _tick(state: State, at_rest: bool, now: float) -> tuple[State, list[Effect]]:
+    if state.report is not None and state.doubted is not None and now - state.doubted >= SETTLE_S:
+        return _end(state, "failed", now)
     if state.report is not None and state.cleared is not None and now - state.cleared >= SETTLE_S:
         if at_rest:
             return _end(state, "abandoned", now)  # Escape takes the row away as well
@@ -394,6 +435,15 @@ def _tick(state: State, at_rest: bool, now: float) -> tuple[State, list[Effect]]
     if state.phase == "fading" and state.cleared is not None and now - state.cleared >= FADING_S:
         return replace(state, phase="idle", cleared=None, symptom=None), []
     return _decide(state, [], now)
+
+
+def _ask_why(state: State, effects: list[Effect], now: float) -> tuple[State, list[Effect]]:
+    report, symptom = state.report, state.symptom
+    if report is None or symptom is None or state.cleared is not None:
+        return state, effects
+    if state.asked >= len(DIAGNOSE_AFTER_S) or now - report.started < DIAGNOSE_AFTER_S[state.asked]:
+        return state, effects
+    return replace(state, asked=state.asked + 1), [*effects, Diagnose(symptom)]
 
 
 def _decide(state: State, effects: list[Effect], now: float) -> tuple[State, list[Effect]]:
@@ -431,6 +481,7 @@ def _holdable(state: State) -> bool:
         and (state.on_trial is None or _spent(symptom) > state.on_trial)
         and not state.suspended
         and state.cleared is None
+        and state.doubted is None
         and symptom is not None
         and symptom.phase == "retrying"
         and symptom.kind in HELD_KINDS
@@ -514,6 +565,15 @@ def _note(state: State, symptom: Symptom, source: str) -> tuple[State, bool]:
         retries_spent=max(report.retries_spent, _spent(symptom)),
     )
     return replace(state, report=report), True
+
+
+def _with_finding(report: Report, *findings: Finding) -> Report:
+    """The first ones and the latest: a path that comes and goes has thousands."""
+    kept = (*report.findings, *findings)
+    if len(kept) > FINDINGS_KEPT:
+        half = FINDINGS_KEPT // 2
+        kept = (*kept[:half], *kept[-half:])
+    return replace(report, findings=kept)
 
 
 def _said(symptom: Symptom) -> tuple[object, ...]:

@@ -19,16 +19,16 @@ DEFAULT_URL = "https://api.anthropic.com"
 
 # The first that is set serves both http and https; the last two since 2.1 only (measured on 1.0.120, 2.0.60
 # and 2.1.330).
-_PROXIES = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
+PROXIES = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 # Ways to the API whose endpoint can't be told from variables.
-_UNKNOWN_WAYS = (
+UNKNOWN_WAYS = (
     "ANTHROPIC_UNIX_SOCKET",
     "CLAUDE_CODE_USE_ANTHROPIC_AWS",
     "CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD",
     "CLAUDE_CODE_USE_GATEWAY",
     "CLAUDE_CODE_USE_MANTLE",
 )
-_VARIABLES = (
+VARIABLES = (
     "ANTHROPIC_BASE_URL",
     "ANTHROPIC_BEDROCK_BASE_URL",
     "ANTHROPIC_FOUNDRY_BASE_URL",
@@ -42,8 +42,8 @@ _VARIABLES = (
     "CLOUD_ML_REGION",
     "NO_PROXY",
     "no_proxy",
-    *_PROXIES,
-    *_UNKNOWN_WAYS,
+    *PROXIES,
+    *UNKNOWN_WAYS,
 )
 _SETTINGS_LIMIT = 2 * 1024 * 1024  # larger files are refused by the client itself since 2.1.214
 
@@ -75,7 +75,12 @@ def bracketed(host: str) -> str:
 
 
 class InvalidRoute(ValueError):
-    """The configured URL can't be used; the text says which and why."""
+    """The configured URL can't be used; the text says which and why. `about` is endpoint, proxy or, where it
+    can't be told what the endpoint is, unknown."""
+
+    def __init__(self, text: str, about: str) -> None:
+        super().__init__(text)
+        self.about = about
 
 
 def settings_files(environ: Mapping[str, str], cwd: str, extra: Iterable[str] = ()) -> list[str]:
@@ -94,18 +99,33 @@ def settings_files(environ: Mapping[str, str], cwd: str, extra: Iterable[str] = 
 def effective_environment(environ: Mapping[str, str], files: Iterable[str]) -> dict[str, str]:
     """The variables that decide the route, as the client sees them. A file that can't be read or parsed
     counts as empty, as it does for the client."""
-    found = {name: environ[name] for name in _VARIABLES if name in environ}
+    found = {name: environ[name] for name in VARIABLES if name in environ}
     for path in files:
-        try:
-            block = json.loads(_content(path)).get("env", {})
-            found.update({name: _text(block[name]) for name in _VARIABLES if block.get(name) is not None})
-        except (OSError, ValueError, AttributeError, TypeError, RecursionError):
-            continue
+        block = env_block(settings(path))
+        found.update({name: block[name] for name in VARIABLES if name in block})
     return found
 
 
-def _content(path: str) -> str:
-    """A pipe is not opened: that would wait for its writer, and take what is meant for the client."""
+def settings(path: str) -> dict[str, Any]:
+    """A settings file of the client; empty where it can't be read, or is no JSON object."""
+    try:
+        found = json.loads(content(path))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def env_block(found: Mapping[str, Any]) -> dict[str, str]:
+    """The variables that a settings file sets, as the client sees them."""
+    block = found.get("env")
+    if not isinstance(block, dict):
+        return {}
+    return {str(name): _text(value) for name, value in block.items() if value is not None}
+
+
+def content(path: str) -> str:
+    """The text of a settings file. A pipe is not opened: that would wait for its writer, and take what is
+    meant for the client. Raises OSError and ValueError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -123,29 +143,34 @@ def _text(value: Any) -> str:
 
 def effective_route(variables: Mapping[str, str]) -> Route:
     """Raises InvalidRoute when the endpoint or the proxy is not a usable URL."""
-    url = _endpoint(variables)
-    scheme, host, port = _parse(url, "endpoint")
+    scheme, host, port = _parse(endpoint(variables)[0], "endpoint")
     tls = scheme == "https"
     return Route(host, port, tls, _proxy(variables, host, port))
 
 
-def _endpoint(variables: Mapping[str, str]) -> str:
-    for name in _UNKNOWN_WAYS:
-        if _on(variables.get(name)) or (name == "ANTHROPIC_UNIX_SOCKET" and variables.get(name)):
-            raise InvalidRoute(f"{name} is set, and where it leads can't be told")
-    if _on(variables.get("CLAUDE_CODE_USE_BEDROCK")):
+def endpoint(variables: Mapping[str, str]) -> tuple[str, str]:
+    """The base URL as it is configured, and the variable that it comes from; "" for a provider's own. Raises
+    InvalidRoute where variables can't tell."""
+    for name in UNKNOWN_WAYS:
+        if on(variables.get(name)) or (name == "ANTHROPIC_UNIX_SOCKET" and variables.get(name)):
+            raise InvalidRoute(f"{name} is set, and where it leads can't be told", "unknown")
+    name, default = _provider(variables)
+    given = variables.get(name)
+    return (given, name) if given else (default, "")
+
+
+def _provider(variables: Mapping[str, str]) -> tuple[str, str]:
+    """The variable that can name another endpoint, and the endpoint without it."""
+    if on(variables.get("CLAUDE_CODE_USE_BEDROCK")):
         region = variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or "us-east-1"
         partition = ".cn" if region.startswith("cn-") else ""
-        default = f"https://bedrock-runtime.{region}.amazonaws.com{partition}"
-        return variables.get("ANTHROPIC_BEDROCK_BASE_URL") or default
-    if _on(variables.get("CLAUDE_CODE_USE_VERTEX")):
-        return variables.get("ANTHROPIC_VERTEX_BASE_URL") or _vertex(
-            variables.get("CLOUD_ML_REGION") or "us-east5"
-        )
-    if _on(variables.get("CLAUDE_CODE_USE_FOUNDRY")):
+        return "ANTHROPIC_BEDROCK_BASE_URL", f"https://bedrock-runtime.{region}.amazonaws.com{partition}"
+    if on(variables.get("CLAUDE_CODE_USE_VERTEX")):
+        return "ANTHROPIC_VERTEX_BASE_URL", _vertex(variables.get("CLOUD_ML_REGION") or "us-east5")
+    if on(variables.get("CLAUDE_CODE_USE_FOUNDRY")):
         resource = variables.get("ANTHROPIC_FOUNDRY_RESOURCE", "")
-        return variables.get("ANTHROPIC_FOUNDRY_BASE_URL") or f"https://{resource}.services.ai.azure.com"
-    return variables.get("ANTHROPIC_BASE_URL") or DEFAULT_URL
+        return "ANTHROPIC_FOUNDRY_BASE_URL", f"https://{resource}.services.ai.azure.com"
+    return "ANTHROPIC_BASE_URL", DEFAULT_URL
 
 
 def _vertex(region: str) -> str:
@@ -156,24 +181,33 @@ def _vertex(region: str) -> str:
     return f"https://{region}-aiplatform.googleapis.com"
 
 
-def _on(value: str | None) -> bool:
+def on(value: str | None) -> bool:
+    """Whether the client takes a switch for set."""
     return (value or "").strip().lower() in ("1", "true", "yes", "on")
 
 
+def proxy_variable(variables: Mapping[str, str]) -> str:
+    """The name of the variable whose proxy counts, or ""."""
+    return next((name for name in PROXIES if variables.get(name)), "")
+
+
 def _proxy(variables: Mapping[str, str], host: str, port: int) -> Proxy | None:
-    url = next((variables[name] for name in _PROXIES if variables.get(name)), "")
-    if not url or _excluded(variables.get("no_proxy") or variables.get("NO_PROXY") or "", host, port):
+    name = proxy_variable(variables)
+    if not name or excluded(variables, host, port):
         return None
+    url = variables[name]
     if "://" not in url:
         url = f"http://{url}"
     scheme, proxy_host, proxy_port = _parse(url, "proxy")
     return Proxy(proxy_host, proxy_port, scheme == "https")
 
 
-def _excluded(rules: str, host: str, port: int) -> bool:
-    """NO_PROXY as 2.1.330 reads it (measured): comma or space separated; `*`, a name for itself and all below
-    it (with `.`, `*.` or nothing before it), an address, a network, an optional port. Up to 2.0 a name
-    without a dot before it stands for itself alone, and networks are not known."""
+def excluded(variables: Mapping[str, str], host: str, port: int) -> bool:
+    """Whether NO_PROXY says that the proxy is not for this host. As 2.1.330 reads it (measured): comma or
+    space separated; `*`, a name for itself and all below it (with `.`, `*.` or nothing before it), an
+    address, a network, an optional port. Up to 2.0 a name without a dot before it stands for itself alone,
+    and networks are not known."""
+    rules = variables.get("no_proxy") or variables.get("NO_PROXY") or ""
     for rule in rules.lower().replace(",", " ").split():
         name, wanted = _split_port(rule)
         if wanted and wanted != str(port):
@@ -210,13 +244,13 @@ def _parse(url: str, what: str) -> tuple[str, str, int]:
         if not host.isascii():
             host = host.encode("idna").decode("ascii")
     except ValueError:
-        raise InvalidRoute(f"the {what} URL is not valid") from None
+        raise InvalidRoute(f"the {what} URL is not valid", what) from None
     try:
         port = parts.port
     except ValueError:
-        raise InvalidRoute(f"the {what} URL is not valid: its port is no number up to 65535") from None
+        raise InvalidRoute(f"the {what} URL is not valid: its port is no number up to 65535", what) from None
     if parts.scheme not in ("http", "https") or not host:
-        raise InvalidRoute(f"the {what} URL must be http:// or https:// with a host name")
+        raise InvalidRoute(f"the {what} URL must be http:// or https:// with a host name", what)
     if any(c <= " " for c in host):
-        raise InvalidRoute(f"the {what} URL is not valid: there is a blank in its host name")
+        raise InvalidRoute(f"the {what} URL is not valid: there is a blank in its host name", what)
     return parts.scheme, host.lower(), port or (443 if parts.scheme == "https" else 80)

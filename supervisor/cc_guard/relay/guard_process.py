@@ -1,21 +1,24 @@
 """Starting the guard, and starting it again when it dies. The session never waits for it."""
 
 import os
+import select
 import sys
 import time
 
-from cc_guard.relay.link import GuardLink
+from cc_guard.relay.link import QUEUE_LIMIT, RECORDING_QUEUE_LIMIT, GuardLink
 
 _BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
 _STEADY_S = 120.0  # a guard that lived this long starts over with the first back-off
 _EXIT_WAIT_S = 0.25
+_RECORDING_WAIT_S = 3.0  # for all of the output to be in the file
 
 
 class GuardProcess:
-    """One guard at a time. `words` are its `key=value` arguments."""
+    """One guard at a time. `words` are its `key=value` arguments. `recording`: it writes down all output."""
 
-    def __init__(self, words: list[str]) -> None:
+    def __init__(self, words: list[str], recording: bool = False) -> None:
         self._words = words
+        self._recording = recording
         self._pid = 0
         self._starts = 0
         self._next_start = 0.0
@@ -27,7 +30,7 @@ class GuardProcess:
         from_guard, guard_writes = os.pipe()
         guard_reads, to_guard = os.pipe()
         self._guard_ends = guard_reads, guard_writes
-        return GuardLink(from_guard, to_guard)
+        return GuardLink(from_guard, to_guard, RECORDING_QUEUE_LIMIT if self._recording else QUEUE_LIMIT)
 
     @property
     def running(self) -> bool:
@@ -88,13 +91,21 @@ class GuardProcess:
 
     def finish(self) -> None:
         """Close the link, which ends the guard, and give it a moment to write its last row."""
+        end = time.monotonic() + (_RECORDING_WAIT_S if self._recording else _EXIT_WAIT_S)
+        if self._recording:
+            self._say_the_rest(end)
         self.disown()
-        end = time.monotonic() + _EXIT_WAIT_S
         while self._pid and time.monotonic() < end:
             if os.waitpid(self._pid, os.WNOHANG)[0]:
                 self._pid = 0
                 return
             time.sleep(0.005)
+
+    def _say_the_rest(self, end: float) -> None:
+        link = self.link
+        while self._pid and link.queued and not link.closed and (left := end - time.monotonic()) > 0:
+            select.select([], [link.write_fd], [], left)
+            link.flush()
 
     def disown(self) -> None:
         """Close both ends, in a process that was forked from the relay."""

@@ -31,6 +31,7 @@ MODES = 0x4D  # bytes that undo the terminal modes which the client has set so f
 REPAINT = 0x57  # make the client draw everything anew (a change of size and back)
 
 QUEUE_LIMIT = 256 * 1024
+RECORDING_QUEUE_LIMIT = 64 * 1024 * 1024  # seconds of all that a client can write: nothing is to be missing
 FRAME_LIMIT = 1024 * 1024
 
 
@@ -66,16 +67,17 @@ class GuardLink:
     """The relay's end: one pipe each way. `closed` is set when the guard is gone.
 
     Sending only queues; `flush` writes. The relay flushes when the terminal and the client have nothing to
-    say, so that waking the guard never delays a key.
+    say, so that waking the guard never delays a key. `limit`: bytes of output that may be queued.
     """
 
-    def __init__(self, read_fd: int, write_fd: int) -> None:
+    def __init__(self, read_fd: int, write_fd: int, limit: int = QUEUE_LIMIT) -> None:
         os.set_blocking(read_fd, False)
         os.set_blocking(write_fd, False)
         self.read_fd = read_fd
         self.write_fd = write_fd
         self.closed = False
         self.queued = 0
+        self._limit = limit
         self._decoder = Decoder()
         self._queue: list[bytes] = []
         self._first_sent = 0
@@ -85,7 +87,7 @@ class GuardLink:
     def output(self, data: bytes, offset: int) -> None:
         """Copy `data`, which ends at `offset` of all output, to the guard, or drop the copy."""
         self._end = offset
-        if self.queued + len(data) > QUEUE_LIMIT:
+        if self.queued + len(data) > self._limit:
             self._drop_output()
         if not self._dropped:
             self.send(OUTPUT, data)
@@ -94,7 +96,7 @@ class GuardLink:
 
     def send(self, kind: int, payload: bytes = b"") -> None:
         """To a guard that reads nothing any more, nothing is said any more."""
-        if not self.closed and self.queued < 2 * QUEUE_LIMIT:
+        if not self.closed and self.queued < 2 * self._limit:
             data = frame(kind, payload)
             self._queue.append(data)
             self.queued += len(data)

@@ -34,7 +34,8 @@ def run(program: str, argv: list[str], environ: dict[str, str], guard_words: lis
     reports, shim_reports = os.pipe()
     shim_orders, orders = os.pipe()
     spawn = shim.Spawn(program, argv, environ, slave, _same_terminal(1, 2), ignored, mask)
-    guard = GuardProcess(guard_words)
+    recording = any(word.startswith("record=") for word in guard_words)
+    guard = GuardProcess(guard_words, recording)
     pid = os.fork()
     if pid == 0:
         for fd in (master, reports, orders):
@@ -50,6 +51,8 @@ def run(program: str, argv: list[str], environ: dict[str, str], guard_words: lis
         try:
             relay.install_signals()
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            if recording:
+                guard.start()  # also for a client that has ended before one would be started
             status = relay.run()
         finally:
             relay.hold.end()

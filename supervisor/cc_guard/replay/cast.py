@@ -6,14 +6,17 @@ A header, then one event a line: `[seconds, code, data]`. Of the codes `o` is ou
 
 import gzip
 import json
-import math
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 _GZIP = b"\x1f\x8b"
-_LARGEST = 10_000  # columns or rows
-_YEAR_10000 = 253_402_300_800.0
+_MOST_BYTES = 512 * 1024 * 1024  # unpacked; an hour of a busy session has 30 MB
+LARGEST = 10_000
+"""Columns or rows."""
+_LONGEST_S = 10 * 366 * 86400.0
+_LAST_START = 253_402_300_800.0 - 2 * _LONGEST_S  # no time of a recording is beyond the year 9999
 
 
 class CastError(Exception):
@@ -39,27 +42,28 @@ class Cast:
 
 def read(path: str) -> Cast:
     """The recording in the file `path`, which may be packed by gzip. Raises CastError."""
+    lines = _text(path).split("\n")
+    header = _header(path, lines[0])
+    columns, rows = _size(path, header.get("width"), header.get("height"))
+    events = tuple(_events(path, lines))
+    notes = header.get("cc-guard")
+    notes = notes if isinstance(notes, dict) else {}
+    started = _number(notes.get("started", header.get("timestamp")), _LAST_START)
+    return Cast(path, columns, rows, started or 0.0, events, notes)
+
+
+def _text(path: str) -> str:
+    """Read once from its beginning to its end, so that a pipe will do as well."""
     try:
         with open(path, "rb") as file:
-            packed = file.read(2) == _GZIP
-        with gzip.open(path, "rb") if packed else open(path, "rb") as source:
-            text = source.read().decode("utf-8", "surrogateescape")
-    except (OSError, EOFError) as error:
+            packed = file.peek(2)[:2] == _GZIP
+            source = gzip.GzipFile(fileobj=file) if packed else file
+            data = source.read(_MOST_BYTES + 1)
+    except (OSError, EOFError, ValueError, zlib.error) as error:  # ValueError: a zero byte in the path
         raise CastError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}.") from None
-    lines = text.split("\n")
-    header = _header(path, lines[0])
-    events = tuple(_events(path, lines))
-    columns, rows = _size(path, header.get("width"), header.get("height"))
-    started = _time(header.get("timestamp"))
-    notes = header.get("cc-guard")
-    return Cast(
-        path,
-        columns,
-        rows,
-        started if started is not None and started <= _YEAR_10000 else 0.0,
-        events,
-        notes if isinstance(notes, dict) else {},
-    )
+    if len(data) > _MOST_BYTES:
+        raise CastError(f"{path} is too large: more than {_MOST_BYTES >> 20} MB.")
+    return data.decode("utf-8", "surrogateescape")
 
 
 def _header(path: str, line: str) -> dict[str, Any]:
@@ -69,19 +73,19 @@ def _header(path: str, line: str) -> dict[str, Any]:
         header = None
     if not isinstance(header, dict) or "version" not in header:
         raise CastError(f"{path} is no asciicast: its first line is not a header.")
-    if header["version"] != 2:
+    if header["version"] != 2 or isinstance(header["version"], bool):
         raise CastError(
-            f"{path} is asciicast version {header['version']}; version 2 is needed."
+            f"{path} is asciicast version {header['version']!r:.20}; version 2 is needed."
             " `asciinema convert` makes one of the other."
         )
     return header
 
 
 def _size(path: str, columns: object, rows: object) -> tuple[int, int]:
-    if not isinstance(columns, int) or not isinstance(rows, int):
+    if type(columns) is not int or type(rows) is not int:
         raise CastError(f"{path}: the header has no width and height.")
-    if not (0 < columns <= _LARGEST and 0 < rows <= _LARGEST):
-        raise CastError(f"{path}: a terminal of {columns}x{rows} is not possible.")
+    if not (0 < columns <= LARGEST and 0 < rows <= LARGEST):
+        raise CastError(f"{path}: a terminal of {columns!s:.20}x{rows!s:.20} is not possible.")
     return columns, rows
 
 
@@ -97,14 +101,14 @@ def _events(path: str, lines: list[str]) -> Iterator[tuple[float, str, str]]:
                 return  # a recording that was cut off: what is whole counts
             raise CastError(f"{path}, line {number}: not valid JSON.") from None
         match event:
-            case [t, str(code), str(data)] if (seconds := _time(t)) is not None:
+            case [t, str(code), str(data)] if (seconds := _number(t, _LONGEST_S)) is not None:
                 last = max(last, seconds)
                 yield last, code, data
             case _:
                 raise CastError(f"{path}, line {number}: not an event of the form [time, code, data].")
 
 
-def _time(value: object) -> float | None:
+def _number(value: object, most: float) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value) if math.isfinite(value) and value >= 0 else None
+    return float(value) if 0 <= value <= most else None  # also for NaN

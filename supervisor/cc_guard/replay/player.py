@@ -2,6 +2,7 @@
 
 import heapq
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,10 +10,13 @@ from cc_guard.channels.spool import HookEvent
 from cc_guard.detect.signatures import Signatures
 from cc_guard.detect.watch import Watch
 from cc_guard.incident.record import Symptom
-from cc_guard.replay.cast import Cast
+from cc_guard.replay.cast import LARGEST, Cast
 
 _AFTER_S = 2.0  # what was on the screen at the end stays there for a moment
-_TRANSCRIPT, _HOOK = "transcript ", "hook "
+_TRANSCRIPT, _HOOK, _LOST = "transcript ", "hook ", "lost "
+_SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
+_VERSION = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){0,5}")
+_NO_LETTER = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # half of one; the rest of these stand for bytes
 
 
 @dataclass(frozen=True)
@@ -85,15 +89,21 @@ class _Player:
         for t, code, data in self._cast.events:
             self._clock.advance(t)
             if code == "o":
-                self._watch.frames.output(data.encode("utf-8", "surrogateescape"))
+                self._watch.frames.output(_NO_LETTER.sub("\ufffd", data).encode("utf-8", "surrogateescape"))
             elif code == "r":
-                columns, _, rows = data.partition("x")
-                if columns.isdecimal() and rows.isdecimal():
-                    self._watch.frames.resize(int(columns), int(rows))
+                self._resize(data)
+            elif code == "m" and data.startswith(_LOST):
+                self._watch.lost(self._watch.frames.offset)
             elif code == "m":
                 self._channel(data)
         self._clock.advance(self._cast.seconds + _AFTER_S)
         return self._told
+
+    def _resize(self, size: str) -> None:
+        match = _SIZE.fullmatch(size)
+        columns, rows = map(int, match.groups()) if match else (0, 0)
+        if 0 < columns <= LARGEST and 0 < rows <= LARGEST:
+            self._watch.frames.resize(columns, rows)
 
     def _channel(self, marker: str) -> None:
         """What the client said of itself, where the recording holds it."""
@@ -109,10 +119,11 @@ class _Player:
         if prefix == _TRANSCRIPT:
             self._watch.channels.row(said)
             return
-        payload, t = said.get("payload"), said.get("t")
+        payload, t, now = said.get("payload"), said.get("t"), self._wall()
+        # The start of a recording is written in whole seconds: what it holds may seem to come from later.
         event = HookEvent(
             str(said.get("event", "")),
-            t if isinstance(t, (int, float)) else self._wall(),
+            float(t) if isinstance(t, (int, float)) and 0 <= t <= now else now,
             payload if isinstance(payload, dict) else {},
         )
         self._watch.channels.hook(event)
@@ -136,5 +147,4 @@ class _Player:
 
 
 def _version(text: object) -> tuple[int, ...] | None:
-    parts = str(text).split(".")
-    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else None
+    return tuple(map(int, text.split("."))) if isinstance(text, str) and _VERSION.fullmatch(text) else None

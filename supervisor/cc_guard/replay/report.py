@@ -1,14 +1,16 @@
 """Recordings that say what is in them, against what detection says: recall, false alarms, delay.
 
-A label is an episode in the recording's notes: `phase`, `since` and `until` (seconds, while the screen showed
-it), the `kinds` that are right for it and the `http_status`. A recording with an empty list of them is a trap
-or a healthy session.
+A recording's notes have them under `expect`, a list of episodes: `phase`, `since` and `until` (seconds, while
+the screen showed it), the `kinds` that are right for it and the `http_status` that was shown. With an empty
+list it is a trap or a healthy session. In the times under `unsure` detection may say the one or the other.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from math import isfinite
+from typing import Any, Literal, get_args
 
+from cc_guard.incident.record import Phase
 from cc_guard.replay.player import Told
 
 _SLACK_S = 0.5  # around an episode: the frame that ends it is told when it is complete
@@ -20,10 +22,10 @@ _FAILURE_SLACK_S = 2.0  # a row in the transcript may come before the picture, a
 class Episode:
     """What a person sees in the recording, from `since` to `until`."""
 
-    phase: str
+    phase: Phase | Literal["unsure"]
     since: float
     until: float
-    kinds: frozenset[str]
+    kinds: frozenset[str] = frozenset()
     http_status: int | None = None
 
 
@@ -59,18 +61,26 @@ def episodes(notes: dict[str, Any]) -> list[Episode] | None:
     if expected is None:
         return None
     try:
-        return [
-            Episode(
-                str(label["phase"]),
-                float(label["since"]),
-                float(label["until"]),
-                frozenset(label["kinds"]),
-                label.get("http_status"),
-            )
-            for label in expected
-        ]
+        found = [_episode(label) for label in expected]
+        spans = [(_seconds(since), _seconds(until)) for since, until in notes.get("unsure", [])]
+        return found + [Episode("unsure", since, until) for since, until in spans]
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"a label is not whole: {error!r}") from None
+        raise ValueError(f"a label is not whole: {error!r:.80}") from None
+
+
+def _episode(label: dict[str, Any]) -> Episode:
+    phase, kinds, status = label["phase"], label["kinds"], label.get("http_status")
+    if phase not in get_args(Phase):
+        raise ValueError(f"phase {phase!r:.20}")
+    if not isinstance(kinds, list) or not (status is None or type(status) is int):
+        raise TypeError("kinds or http_status")
+    return Episode(phase, _seconds(label["since"]), _seconds(label["until"]), frozenset(kinds), status)
+
+
+def _seconds(value: float) -> float:
+    if not (isinstance(value, (int, float)) and abs(value) < 1e12 and isfinite(value)):
+        raise ValueError(f"time {value!r:.20}")
+    return float(value)
 
 
 def score(name: str, expected: Iterable[Episode], told: list[Told]) -> Score:
@@ -88,11 +98,14 @@ def score(name: str, expected: Iterable[Episode], told: list[Told]) -> Score:
         result.found += 1
         if episode.phase == "retrying":
             result.delays.append(symptoms[0].at - episode.since)
-        kind = symptoms[-1].symptom.kind
-        if episode.kinds and kind not in episode.kinds:
-            result.wrong_kind.append(f"{name}: {kind} at {symptoms[-1].at:.1f} s")
+        last = symptoms[-1].symptom
+        wrong_status = episode.http_status is not None and last.http_status != episode.http_status
+        if (episode.kinds and last.kind not in episode.kinds) or wrong_status:
+            said = f"{last.kind} {last.http_status}" if wrong_status else last.kind
+            result.wrong_kind.append(f"{name}: {said} at {symptoms[-1].at:.1f} s")
     for one in told:
-        if any(one.symptom.phase == episode.phase and _within(one, episode) for episode in expected):
+        right = ("unsure", one.symptom.phase)
+        if any(episode.phase in right and _within(one, episode) for episode in expected):
             continue
         where = f"{name}: at {one.at:.1f} s: {one.symptom.text[:80]}"
         if one.symptom.phase == "retrying" and one.source != "screen" and expected:
@@ -108,7 +121,7 @@ def score(name: str, expected: Iterable[Episode], told: list[Told]) -> Score:
 
 def _within(one: Told, episode: Episode) -> bool:
     slack = _FAILURE_SLACK_S if episode.phase == "failed" else _SLACK_S
-    early = slack if one.source == "screen" else _EARLY_S
+    early = _EARLY_S if episode.phase == "retrying" and one.source != "screen" else slack
     return episode.since - early <= one.at <= episode.until + slack
 
 

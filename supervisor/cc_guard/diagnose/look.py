@@ -1,0 +1,66 @@
+"""Asking the API for something without credentials, and what all probes tell of the answer."""
+
+import asyncio
+from typing import Any
+
+from cc_guard.diagnose import reading, target
+from cc_guard.diagnose.exchange import Answer, Request, ask
+from cc_guard.diagnose.probe import Context
+
+# Ten times what the slowest edge needs for an answer without a model behind it; with the look at TCP before
+# it still within the six seconds that a diagnosis may take (DESIGN, section 8).
+TIMEOUT_S = 1.6
+_HEAD_START_S = 0.25  # of the preferred family, before the other is asked as well: RFC 8305, section 8
+
+_WORDS = {
+    "reset_after_connect": "the connection is accepted, then reset",
+    "closed": "the connection is accepted, then closed without an answer",
+    "timeout": "the connection is accepted, then there is no answer",
+    "tls_error": "what answers does not speak TLS as it should",
+    "not_http": "what answers does not speak HTTP",
+    "tunnel_refused": "the proxy does not open the way",
+}
+
+
+def word(outcome: str) -> str:
+    return _WORDS.get(outcome, f"no connection ({outcome})")
+
+
+def evidence_of(answer: Answer) -> dict[str, Any]:
+    """The keys that all probes of HTTP share: status (of the API; a proxy's own is connect_status), outcome,
+    connected (TCP stood), detail, headers, body_kind, title, text, redirect, connect_status, skew_s, ms."""
+    answered = answer.outcome == "answered"
+    return {
+        "status": answer.status if answered else None,
+        "outcome": answer.outcome,
+        "connected": answer.connected,
+        "detail": answer.detail or None,
+        "headers": reading.headers(answer) if answered else {},
+        "body_kind": reading.body_kind(answer) if answered else None,
+        "title": reading.title(answer),
+        "text": reading.text(answer) if answered else None,
+        "redirect": reading.redirect(answer) if answered else None,
+        "connect_status": answer.tunnel,
+        "skew_s": reading.skew(answer) if answered else None,
+        "ms": round(answer.ms, 1),
+    }
+
+
+async def first(context: Context, request: Request, timeout_s: float) -> tuple[Answer, str]:
+    """The first answer over any family, the preferred one first; without any, what became of that one."""
+    route, addresses = target.route(context), target.connected(context)
+
+    async def one(address: str, delay_s: float) -> tuple[Answer, str]:
+        await asyncio.sleep(delay_s)
+        return await ask(route, address, request, timeout_s - delay_s), address
+
+    tasks = [asyncio.create_task(one(address, _HEAD_START_S * n)) for n, address in enumerate(addresses)]
+    try:
+        for done in asyncio.as_completed(tasks):
+            answer, address = await done
+            if answer.outcome == "answered":
+                return answer, address
+        return tasks[0].result()
+    finally:
+        for task in tasks:
+            task.cancel()

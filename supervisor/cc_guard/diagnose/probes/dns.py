@@ -1,0 +1,161 @@
+"""From the name to addresses: by the system as the client asks it, and by each nameserver on its own."""
+
+import asyncio
+import ipaddress
+import time
+from typing import Any
+
+from cc_guard.diagnose import nameservers, target
+from cc_guard.diagnose.probe import Context, Probe
+from cc_guard.diagnose.query import Reply, query
+from cc_guard.diagnose.quirks import is_public
+from cc_guard.diagnose.resolve import hosts_line, is_literal, resolve
+from cc_guard.incident.record import Finding
+
+# A resolver that works answers within a fraction of this; glibc would wait 5 s before it tries the next
+# (RES_TIMEOUT in resolv.conf(5)), and the client's user sees that as a hang.
+_SYSTEM_S = 2.5
+_SERVER_S = 1.8
+
+
+async def _system(context: Context) -> list[Finding]:
+    """Evidence: host, v4, v6, addresses (all, in the system's order), error (EAI_AGAIN, NXDOMAIN,
+    EAI_NODATA, EAI_FAIL or None), late (no answer in time), ms, hosts_file ("line N of /etc/hosts"),
+    sinkhole, literal."""
+    host = target.hop(context).host
+    literal = is_literal(host)
+    found = await resolve(host, _SYSTEM_S)
+    line = None if literal else hosts_line(host)
+    evidence: dict[str, Any] = {
+        "host": host,
+        "v4": found.family(4),
+        "v6": found.family(6),
+        "addresses": list(found.addresses),
+        "error": found.error,
+        "late": found.late,
+        "ms": round(found.ms, 1),
+        "hosts_file": line,
+        "sinkhole": not literal and _is_sinkhole(host, found.addresses),
+        "literal": literal,
+    }
+    if found.error:
+        return [Finding("dns.system", "fail", f"{host}: {_TEXTS[found.error]}", evidence, found.ms)]
+    where = f"{host} is {', '.join(found.addresses[:4])}"
+    if evidence["sinkhole"]:
+        by = f", by {line}" if line else ""
+        return [
+            Finding("dns.system", "warn", f"{where}{by}: not an address of that host", evidence, found.ms)
+        ]
+    if line and is_public(host):
+        return [Finding("dns.system", "warn", f"{where}, by {line}", evidence, found.ms)]
+    text = "an address, nothing to look up" if literal else f"{where} ({found.ms:.0f} ms)"
+    return [Finding("dns.system", "pass", text, evidence, found.ms)]
+
+
+_TEXTS = {
+    "EAI_AGAIN": "the system's resolver gives no answer",
+    "NXDOMAIN": "the system's resolver says that there is no such name",
+    "EAI_NODATA": "the name has no addresses",
+    "EAI_FAIL": "the system's resolver failed",
+}
+
+
+def _is_sinkhole(host: str, addresses: tuple[str, ...]) -> bool:
+    """Whether a blocker answered: with no address of a host that is elsewhere. A company's own names, and
+    those of its cloud's private endpoints, do have private addresses."""
+    if not is_public(host):
+        return False
+    found = [ipaddress.ip_address(address.partition("%")[0]) for address in addresses]
+    if any(address.is_loopback or address.is_unspecified for address in found):
+        return True
+    return target.is_ours(host) and any(not address.is_global for address in found)
+
+
+async def _servers(context: Context) -> list[Finding]:
+    """One finding for each. Evidence: server, v4, v6 (addresses), rcode_v4, rcode_v6 (NOERROR, NXDOMAIN,
+    SERVFAIL, REFUSED…; TIMEOUT, UNREACHABLE for no answer), ms, kind (docker, wsl-tunnel, systemd-stub,
+    local, public), scope (what it is for, where not for all), disagrees (it says something else than the
+    system does, and the system's answer is not one that comes from outside)."""
+    host = target.hop(context).host
+    servers = await nameservers.configured(context.facts)
+    if not servers:
+        return [Finding("dns.servers", "warn", "no nameserver is configured", {"server": None})]
+    return list(await asyncio.gather(*(_server(context, server, host) for server in servers)))
+
+
+async def _server(context: Context, server: nameservers.Server, host: str) -> Finding:
+    started = time.perf_counter()
+    v4, v6 = await asyncio.gather(
+        query(server.address, host, "A", _SERVER_S), query(server.address, host, "AAAA", _SERVER_S)
+    )
+    ms = (time.perf_counter() - started) * 1000
+    evidence = {
+        "server": server.address,
+        "v4": v4.addresses,
+        "v6": v6.addresses,
+        "rcode_v4": v4.rcode,
+        "rcode_v6": v6.rcode,
+        "ms": round(min(v4.ms, v6.ms), 1),
+        "kind": server.kind,
+        "scope": server.scope,
+        "disagrees": _disagrees(context, [*v4.addresses, *v6.addresses]),
+    }
+    if v4.addresses or v6.addresses:
+        broken = next((reply.rcode for reply in (v4, v6) if reply.rcode != "NOERROR"), "")
+        if broken:
+            family = "IPv4" if v4.rcode == broken else "IPv6"
+            text = f"{server.address} answers, but not for {family} ({_WORDS.get(broken, broken)})"
+            return Finding("dns.servers", "warn", text, evidence, ms)
+        text = f"{server.address} answers ({evidence['ms']:.0f} ms)"
+        if evidence["disagrees"]:
+            return Finding("dns.servers", "warn", f"{text}, and differently from the system", evidence, ms)
+        return Finding("dns.servers", "pass", text, evidence, ms)
+    return Finding("dns.servers", "fail", f"{server.address}: {_no(v4, v6)}", evidence, ms)
+
+
+def _no(v4: Reply, v6: Reply) -> str:
+    rcode = v4.rcode if v4.rcode != "NOERROR" else v6.rcode
+    return _WORDS.get(rcode, f"it answers {rcode}")
+
+
+_WORDS = {
+    "NOERROR": "it knows the name, but no address of it",
+    "NXDOMAIN": "it says that there is no such name",
+    "SERVFAIL": "it answers that it failed (SERVFAIL)",
+    "REFUSED": "it refuses to answer",
+    "TIMEOUT": "it does not answer",
+    "UNREACHABLE": "it can't be reached",
+}
+
+
+def _disagrees(context: Context, answers: list[str]) -> bool:
+    """Big names have other addresses at every resolver. So only when the system's come from the hosts file,
+    or can't be those of a public host, while the server's can."""
+    system = set(target.addresses(context, 4)) | set(target.addresses(context, 6))
+    if not system or not answers or system & set(answers):
+        return False
+    if context.value("dns.system", "hosts_file"):
+        return True
+    return not any(map(is_public, system)) and all(map(is_public, answers))
+
+
+def _is_address(context: Context) -> str:
+    route = context.configuration.route
+    hop = route and (route.proxy or route)
+    if hop and is_literal(hop.host):
+        return "the host is an address, there is no name to look up"
+    return "the name is this machine's own" if hop and hop.host == "localhost" else ""
+
+
+PROBES = (
+    Probe("dns.system", "Network", _system, needs=("config.route",), deadline_s=3.0, fail_late="fail"),
+    Probe(
+        "dns.servers",
+        "Network",
+        _servers,
+        needs=("config.route", "dns.system?"),
+        deadline_s=2.5,
+        fail_late="fail",
+        absent=_is_address,
+    ),
+)

@@ -1,0 +1,117 @@
+"""What answers at the end of the way: per family, with a second look, and at the path the client uses."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from cc_guard.diagnose import reading, target
+from cc_guard.diagnose.exchange import Answer, Request, ask
+from cc_guard.diagnose.look import TIMEOUT_S, evidence_of, first, word
+from cc_guard.diagnose.probe import Context, Probe
+from cc_guard.diagnose.probes import clock, upload
+from cc_guard.incident.record import Finding, ProbeState
+
+# Between the two looks: a firewall that resets by what the first connection taught it needs a moment.
+_PAUSE_S = 0.15
+# From here on an answer that costs no work is called slow; also over a satellite it takes 0.7 s for TLS 1.3.
+_SLOW_MS = 1000.0
+
+
+async def _family(family: int, context: Context) -> list[Finding]:
+    """`HEAD /`, twice. Evidence: family, address, what `evidence_of` lists of the look that went worse, looks
+    (both outcomes), slow."""
+    route, address = target.route(context), str(context.value(f"tcp.v{family}", "best"))
+    looks = await asyncio.gather(*(_look(route, address, delay) for delay in (0.0, _PAUSE_S)))
+    worst = next((look for look in looks if look.outcome != "answered"), looks[0])
+    outcomes = [look.outcome for look in looks]
+    fastest = min((look.ms for look in looks if look.outcome == "answered"), default=0.0)
+    evidence = {
+        "family": family,
+        "address": address,
+        **evidence_of(worst),
+        "looks": outcomes,
+        "slow": fastest > _SLOW_MS,
+    }
+    name = f"http.v{family}"
+    if worst.outcome == "answered":
+        text = f"IPv{family}: {address} answers HTTP {worst.status} ({fastest:.0f} ms)"
+        return [Finding(name, "warn" if evidence["slow"] else "pass", text, evidence)]
+    if "answered" in outcomes:
+        text = f"IPv{family}: {address} answers one time, and the other time {word(worst.outcome)}"
+        return [Finding(name, "warn", text, evidence)]
+    return [Finding(name, "fail", f"IPv{family}: {address}: {word(worst.outcome)}", evidence)]
+
+
+async def _look(route: Any, address: str, delay_s: float) -> Answer:
+    await asyncio.sleep(delay_s)
+    return await ask(route, address, Request("HEAD", "/"), TIMEOUT_S)
+
+
+async def _api(context: Context) -> list[Finding]:
+    """One POST without credentials to the path of the client's own requests. Evidence: path, address,
+    error_type, error_message (of the API's JSON), retry_after (seconds), request_id, server, slow, and what
+    `evidence_of` lists."""
+    if not target.connected(context):
+        return [target.nobody("http.api")]
+    request = Request("POST", target.path(context), b"{}", (("Content-Type", "application/json"),))
+    answer, address = await first(context, request, TIMEOUT_S)
+    kind, message = reading.error(answer)
+    evidence = {
+        "path": request.target,
+        "address": address,
+        **evidence_of(answer),
+        "error_type": kind,
+        "error_message": message,
+        "retry_after": reading.retry_after(answer),
+        "request_id": reading.request_id(answer),
+        "server": reading.headers(answer).get("server"),
+        "slow": answer.outcome == "answered" and answer.ms > _SLOW_MS,
+    }
+    if answer.outcome != "answered":
+        return [Finding("http.api", "fail", f"{request.target}: {word(answer.outcome)}", evidence)]
+    state, text = _judged(answer, evidence, context.configuration.provider)
+    return [Finding("http.api", state, text, evidence)]
+
+
+def _judged(answer: Answer, evidence: dict[str, Any], provider: str) -> tuple[ProbeState, str]:
+    """A healthy API refuses a request without a key and a body: 400, 401, 404, 405; other providers say so
+    in ways of their own. What an edge, a gateway or a portal says instead is a failure."""
+    status = answer.status or 0
+    said = evidence["error_message"] or evidence["title"] or evidence["text"]
+    text = f"{evidence['path']}: HTTP {status}" + (f" ({said})" if said else "")
+    if provider != "anthropic" and 400 <= status < 500 and status not in (407, 429):
+        return "pass", f"{text}, as expected without a key ({answer.ms:.0f} ms)"
+    if status in (403, 407, 429) or status >= 500:
+        return "fail", text
+    if 300 <= status < 400:
+        return "fail", f"{text}, on to {evidence['redirect'] or 'elsewhere'}"
+    if evidence["body_kind"] == "html":
+        return "fail", f"{text}: a web page, not the API"
+    if status == 404:
+        return "warn", f"{text}: nothing is at this path"
+    if evidence["slow"]:
+        return "warn", f"{text}, but only after {answer.ms / 1000:.1f} s"
+    return "pass", f"{text}, as expected without a key ({answer.ms:.0f} ms)"
+
+
+def _probe(family: int) -> Probe:
+    run: Callable[[Context], Awaitable[list[Finding]]] = partial(_family, family)
+    name = f"tcp.v{family}"
+    return Probe(f"http.v{family}", "Network", run, (name,), TIMEOUT_S + 0.5, "fail")
+
+
+PROBES = (
+    *map(_probe, target.FAMILIES),
+    Probe(
+        "http.api",
+        "Service",
+        _api,
+        needs=("tcp.v4?", "tcp.v6?"),
+        deadline_s=TIMEOUT_S + 0.5,
+        fail_late="fail",
+        absent=target.unknown,
+    ),
+    *upload.PROBES,
+    *clock.PROBES,
+)

@@ -1,0 +1,73 @@
+"""A network that wants a log-in first: hotels, trains, cafés. Only looked for when things look like it."""
+
+from urllib.parse import urlsplit
+
+from cc_guard.diagnose import reading, target
+from cc_guard.diagnose.exchange import Request, ask
+from cc_guard.diagnose.look import evidence_of
+from cc_guard.diagnose.probe import Context, Probe
+from cc_guard.diagnose.resolve import resolve
+from cc_guard.incident.record import Finding
+from cc_guard.probe.route import Route
+
+# Apple's own check: a page that says Success, over plain HTTP on purpose.
+_URL = "http://captive.apple.com/hotspot-detect.html"
+_EXPECTED = b"Success"
+_RESOLVE_S, _TIMEOUT_S = 0.8, 1.2
+
+
+async def _portal(context: Context) -> list[Finding]:
+    """Evidence: outcome (open: the page came as it should; portal: something else came; unreachable), url,
+    and what `evidence_of` lists."""
+    url = context.environ.get("CC_GUARD_PORTAL_URL") or _URL
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or 80
+    found = await resolve(host, _RESOLVE_S)
+    if not found.addresses:
+        evidence = {"outcome": "unreachable", "url": url, "detail": found.error}
+        return [Finding("portal", "warn", f"{host} can't be resolved", evidence)]
+    address = (found.family(4) or list(found.addresses))[0]
+    answer = await ask(Route(host, port, False), address, Request("GET", parts.path or "/"), _TIMEOUT_S)
+    evidence = {**evidence_of(answer), "url": url}
+    if answer.outcome != "answered":
+        evidence["outcome"] = "unreachable"
+        return [Finding("portal", "warn", f"{host}: no answer ({answer.outcome})", evidence)]
+    if answer.status == 200 and _EXPECTED in answer.body:
+        evidence["outcome"] = "open"
+        return [Finding("portal", "pass", "a page of the open internet comes unchanged", evidence)]
+    evidence["outcome"] = "portal"
+    to = reading.redirect(answer)
+    text = f"the network answers in another's name: HTTP {answer.status}" + (f", on to {to}" if to else "")
+    return [Finding("portal", "fail", text, evidence)]
+
+
+def _looks_fine(context: Context) -> str:
+    """A portal redirects, shows a page, breaks TLS, or lets nothing through but names and its own page."""
+    if context.configuration.route is None or not target.is_remote(context):
+        return "the API is in this network"
+    found = context.of("dns.system")
+    if found and found[0].state == "fail":
+        return "no name can be looked up"
+    for name in ("http.api", "http.v4", "http.v6", "tls"):
+        for finding in context.of(name):
+            evidence = finding.evidence
+            status, kind = evidence.get("status") or 0, evidence.get("body_kind")
+            odd = evidence.get("redirect") or 300 <= status < 400 or (kind == "html" and status < 500)
+            if odd or (finding.state == "fail" and status < 400):
+                return ""
+    dead = [
+        finding for name in ("tcp.v4", "tcp.v6") for finding in context.of(name) if finding.state == "fail"
+    ]
+    return "" if dead and not target.connected(context) else "nothing looks like one"
+
+
+PROBES = (
+    Probe(
+        "portal",
+        "Network",
+        _portal,
+        needs=("dns.system?", "tcp.v4?", "tcp.v6?", "http.v4?", "http.v6?", "http.api?", "tls?"),
+        deadline_s=_RESOLVE_S + _TIMEOUT_S + 0.3,
+        absent=_looks_fine,
+    ),
+)

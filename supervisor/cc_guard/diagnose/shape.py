@@ -1,0 +1,48 @@
+"""What may be shown of values that hold secrets."""
+
+import re
+from urllib.parse import urlsplit
+
+from cc_guard.redact import redact
+
+# Prefixes that Anthropic's own keys and tokens begin with; they say what kind it is, and no more.
+_KINDS = ("sk-ant-api03-", "sk-ant-api", "sk-ant-oat01-", "sk-ant-oat", "sk-ant-admin", "sk-ant-", "sk-")
+_PLACEHOLDERS = ("your-api-key", "your_api_key", "none", "null", "undefined", "xxx", "changeme")
+_QUOTES = "\"'`“”‘’"
+
+
+def of_key(value: str) -> str:
+    """Of a key or token: the kind, the length, and what is wrong with its form."""
+    bare = value.strip().strip(_QUOTES)
+    if not bare:
+        return "empty"
+    kind = next((prefix for prefix in _KINDS if bare.startswith(prefix)), "")
+    parts = [f"{kind}…" if kind else "no known prefix", f"{len(bare)} characters"]
+    if value != value.strip() or re.search(r"\s", bare):
+        parts.append("with blanks")
+    if value.strip() != bare:
+        parts.append("in quotes")
+    if (
+        not bare.isascii()
+        or any(c in bare for c in "<>*…")
+        or bare.lower() in ("your-api-key", "none", "null")
+    ):
+        parts.append("a placeholder")
+    return ", ".join(parts)
+
+
+def of_url(value: str) -> str:
+    """A URL without userinfo, query and fragment; of what is no URL only that."""
+    try:
+        text = value if "://" in value else f"http://{value}"
+        parts = urlsplit(text.strip())
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "not a URL"
+    if not re.fullmatch(r"[\w.:%-]+", host) or not re.fullmatch(r"[a-z][a-z0-9+.-]*", parts.scheme):
+        return "not a URL"
+    host = f"[{host}]" if ":" in host else host
+    number = f":{port}" if port else ""
+    # Only a path without `@`: a password with a slash in it would stand there.
+    path = redact(parts.path) if "@" not in value.partition(host)[2] else ""
+    return f"{parts.scheme}://{host}{number}{path}"

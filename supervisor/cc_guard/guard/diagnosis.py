@@ -1,0 +1,79 @@
+"""Asking why, while an incident is open: the doctor in a process of its own.
+
+It needs libraries that the guard has no memory for, and whatever happens in it can't hurt the guard.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast, get_args
+
+from cc_guard.incident.record import Cause, Finding, ProbeState, Symptom
+
+_DEADLINE_S = 20.0  # the doctor's own is 6 s; a machine out of memory takes longer to start it
+_LARGEST = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """`findings` are those that did not pass."""
+
+    cause: Cause
+    confidence: float
+    summary: str
+    findings: tuple[Finding, ...]
+
+
+async def ask(symptom: Symptom, settings: Sequence[str]) -> Diagnosis | None:
+    """None when nothing was found out. Never raises but for cancellation, which ends the process."""
+    argv = [sys.executable, "-P", "-m", "cc_guard.diagnose", "--symptom", json.dumps(symptom.to_json())]
+    argv += ["--relay", str(os.getppid())]
+    for path in settings:
+        argv += ["--settings", path]
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError:
+        return None
+    try:
+        async with asyncio.timeout(_DEADLINE_S):
+            out, _ = await process.communicate()
+    except TimeoutError:
+        return None
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, 9)
+            await process.communicate()
+    return read(out[:_LARGEST])
+
+
+def read(out: bytes) -> Diagnosis | None:
+    """What the doctor's JSON says."""
+    try:
+        document = json.loads(out)
+        verdict: dict[str, Any] = document["verdict"]
+        findings = tuple(
+            Finding(
+                str(one["probe"]),
+                cast(ProbeState, one["state"]),
+                str(one["summary"]),
+                dict(one["evidence"]),
+                float(one["ms"]),
+            )
+            for one in document["findings"]
+            if one["state"] in ("fail", "warn")
+        )
+        cause = cast(Cause, verdict["cause"] if verdict["cause"] in get_args(Cause) else "unknown")
+        return Diagnosis(cause, float(verdict["confidence"]), str(verdict["summary"]), findings)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
