@@ -4,8 +4,14 @@ The last thing the user said decides:
 
 | prompt | answer |
 |---|---|
-| `say WORDS` | the text WORDS |
+| `say WORDS` | the text WORDS, in which `\\n` is a line break |
+| `slowly WORDS` | the same, one word every 0.2 s |
 | `run COMMAND` | a Bash call of COMMAND; after its result the text `The command is done.` |
+| `call NAME JSON` | a call of the tool NAME with this input; then as after `run` |
+| `read FILE`, `grep PATTERN` | a call of Read or Grep; then as after `run` |
+| `write FILE :: TEXT` | a call of Write; then as after `run` |
+| `edit FILE :: OLD :: NEW` | a call of Read, then one of Edit; then as after `run` |
+| `task PROMPT` | a sub-agent with PROMPT; then as after `run` |
 | `long N` | the text `part 1` … `part N`, one part every 0.2 s |
 | anything else | `Heard: ` and its first line |
 
@@ -60,6 +66,23 @@ def prompt_of(body: Json) -> str | None:
     return ""
 
 
+def opening_of(body: Json) -> str:
+    """What the user said first: a sub-agent's conversation has its own."""
+    said = [message for message in body.get("messages") or [] if message.get("role") == "user"]
+    return prompt_of({"messages": said[:1]}) or ""
+
+
+def _asked(body: Json) -> tuple[str, int]:
+    """The user's last prompt, and how many results of tools have come since."""
+    results = 0
+    for message in reversed([message for message in body["messages"] if message.get("role") == "user"]):
+        prompt = prompt_of({"messages": [message]})
+        if prompt:
+            return prompt, results
+        results += prompt is None
+    return "", results
+
+
 def answer_to(body: Json) -> list[Block]:
     if not body.get("tools"):
         aside = _aside(body)
@@ -67,17 +90,57 @@ def answer_to(body: Json) -> list[Block]:
             return [Text((aside,))]
     prompt = prompt_of(body)
     if prompt is None:
-        return [Text((FINISHED,))]
+        asked, results = _asked(body)
+        call = _call(asked, body, results)
+        return [Text((FINISHED,))] if call is None else [call]
     verb, _, rest = prompt.partition(" ")
     match verb:
         case "say" if rest:
-            return [Text(tuple(re.findall(r"\s*\S+\s*?", rest)))]
-        case "run" if rest:
-            call = ToolUse("Bash", {"command": rest, "description": "Run the asked command"})
-            return [Text(("I will run it.",)), call]
+            return [Text(_words(rest))]
+        case "slowly" if rest:
+            return [Text(_words(rest), LONG_CHUNK_S)]
+        case "run" | "call" | "read" | "grep" | "write" | "edit" | "task" if rest:
+            call = _call(prompt, body, 0)
+            if call is not None:
+                return [Text(("I will run it.",)), call]
         case "long" if rest.isdecimal():
             return [Text(tuple(f"part {n}\n\n" for n in range(1, int(rest) + 1)), LONG_CHUNK_S)]
     return [Text((f"Heard: {prompt.splitlines()[0] if prompt else 'nothing'}",))]
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\s*\S+\s*?", text.replace("\\n", "\n")))
+
+
+def _call(prompt: str, body: Json, results: int) -> ToolUse | None:
+    """The tool call that a prompt asks for after so many results; None when it has all it wants."""
+    verb, _, rest = prompt.partition(" ")
+    if verb == "edit" and results == 1:
+        file, old, new = rest.split(" :: ")
+        return ToolUse("Edit", {"file_path": file, "old_string": old, "new_string": new})
+    if results:
+        return None
+    match verb:
+        case "run":
+            return ToolUse("Bash", {"command": rest, "description": "Run the asked command"})
+        case "call":
+            name, _, given = rest.partition(" ")
+            return ToolUse(name, json.loads(given or "{}"))
+        case "read" | "edit":
+            return ToolUse("Read", {"file_path": rest.split(" :: ")[0]})
+        case "grep":
+            return ToolUse("Grep", {"pattern": rest, "output_mode": "content"})
+        case "write":
+            file, _, text = rest.partition(" :: ")
+            return ToolUse("Write", {"file_path": file, "content": text})
+        case "task":
+            offered = {tool.get("name"): tool.get("input_schema") for tool in body.get("tools") or []}
+            name = "Agent" if "Agent" in offered else "Task"
+            task: Json = {"description": "Do the task", "prompt": rest, "subagent_type": "general-purpose"}
+            if "run_in_background" in ((offered.get(name) or {}).get("properties") or {}):
+                task["run_in_background"] = False
+            return ToolUse(name, task)
+    return None
 
 
 _ASIDES = {

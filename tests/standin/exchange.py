@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tests.standin import wire
-from tests.standin.answers import answer_to, prompt_of
+from tests.standin.answers import answer_to, opening_of, prompt_of
 from tests.standin.faults import HEALTHY, MESSAGES, Fault
 from tests.standin.request import Request
 
@@ -34,12 +34,13 @@ class Exchange(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
         self.server.pause(self.connection, 0)
         path = urlsplit(self.path).path
-        fault = self.server.suffer(path)
-        request = Request(time.time(), self.command, path, "" if fault == HEALTHY else str(fault))
+        request = Request(time.time(), self.command, path, "")
         request.headers = {k.lower(): v for k, v in self.headers.items() if k.lower() not in _SECRETS}
         with contextlib.suppress(ValueError):
             body = json.loads(raw)
             request.body = body if isinstance(body, dict) else {}
+        fault = self.server.suffer(path, opening_of(request.body))
+        request.fault = "" if fault == HEALTHY else str(fault)
         if "messages" in request.body:
             request.prompt = prompt_of(request.body)
         self.server.record(request)
@@ -47,7 +48,7 @@ class Exchange(BaseHTTPRequestHandler):
             self.server.hang(self.connection)
             self.close_connection = True
         elif fault.kind == "status":
-            self._fail(request, fault.status, fault.from_edge)
+            self._fail(request, fault.status, fault.from_edge, fault.body, fault.claim)
         elif path != MESSAGES or self.command != "POST":
             self._fail(request, 404, edge=False)
         elif not request.body.get("messages"):
@@ -58,21 +59,32 @@ class Exchange(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_OPTIONS = do_PATCH = _answer
 
-    def _fail(self, request: Request, status: int, edge: bool) -> None:
+    def _fail(self, request: Request, status: int, edge: bool, body_kind: str = "", claim: str = "") -> None:
+        extra = wire.limit_headers(claim) if claim else {}
         if edge:
-            kind, body = wire.edge_page(status)
-            self._send(request, status, kind, body)
+            kind, body = wire.edge_page(status, body_kind)
+            self._send(request, status, kind, body, extra=extra)
         else:
             name = wire.request_id()
-            self._send(request, status, "application/json", wire.error_json(status, name), name)
+            self._send(request, status, "application/json", wire.error_json(status, name), name, extra)
 
-    def _send(self, request: Request, status: int, kind: str, body: bytes, name: str = "") -> None:
+    def _send(
+        self,
+        request: Request,
+        status: int,
+        kind: str,
+        body: bytes,
+        name: str = "",
+        extra: dict[str, str] | None = None,
+    ) -> None:
         request.status = status
         self.send_response(status)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
         if name:
             self.send_header("request-id", name)
+        for key, value in (extra or {}).items():
+            self.send_header(key, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)

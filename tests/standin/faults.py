@@ -9,13 +9,17 @@
 `cut`        an RST in the middle of an answer's stream: once `after=N` (0) blocks are finished, in the
              next one, or before the end of the message
 `slow`       `first=S` seconds before an answer, `chunk=S` seconds before each of its parts
-`status:N`   N ≥ 500 except 529 comes from the edge, the rest from the API itself
+`status:N`   N ≥ 500 except 529 comes from the edge, the rest from the API itself; `body=` says who else:
+             `json` the API, `html` a gateway's page, `plain` the words `no healthy upstream`, `envoy` Envoy;
+             `claim=five_hour` says that this limit of a plan is used up, until in two hours
 
 `cut`, `slow` and a status of the API itself reach only POST /v1/messages; the others, every path.
 Each may carry `limit=N` (over after N requests it reached; connections for `reset` and `hang`), `in=S`
-(starts S seconds from now) and `for=S` (over S seconds after its start).
+(starts S seconds from now) and `for=S` (over S seconds after its start). `cut`, `slow` and `status` may
+carry `only=TEXT`: conversations whose first prompt begins with TEXT, such as a sub-agent's, and no others.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Self, get_args
 
@@ -23,15 +27,27 @@ Kind = Literal["none", "reset", "refuse", "hang", "cut", "slow", "status"]
 
 MESSAGES = "/v1/messages"
 
-_Number = type[int] | type[float]
-_COMMON: dict[str, tuple[str, _Number]] = {
+Body = Literal["json", "html", "plain", "envoy"]
+
+
+def _body(text: str) -> str:
+    if text not in get_args(Body):
+        raise ValueError(f"no such body: {text!r}")
+    return text
+
+
+_Reader = Callable[[str], object]
+_COMMON: dict[str, tuple[str, _Reader]] = {
     "limit": ("limit", int),
     "in": ("starts_in_s", float),
     "for": ("lasts_s", float),
 }
-_OWN: dict[str, dict[str, tuple[str, _Number]]] = {
-    "cut": {"after": ("after", int)},
-    "slow": {"first": ("first_s", float), "chunk": ("chunk_s", float)},
+_ONLY: dict[str, tuple[str, _Reader]] = {"only": ("only", str)}
+_CLAIM: dict[str, tuple[str, _Reader]] = {"claim": ("claim", str)}
+_OWN: dict[str, dict[str, tuple[str, _Reader]]] = {
+    "cut": {"after": ("after", int)} | _ONLY,
+    "slow": {"first": ("first_s", float), "chunk": ("chunk_s", float)} | _ONLY,
+    "status": {"body": ("body", _body)} | _CLAIM | _ONLY,
 }
 
 
@@ -45,6 +61,9 @@ class Fault:
     after: int = 0
     first_s: float = 0.0
     chunk_s: float = 0.0
+    body: str = ""  # one of Body, or "" for the usual one of that status
+    only: str = ""
+    claim: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -56,11 +75,11 @@ class Fault:
         values: dict[str, object] = {"kind": kind, "status": int(status or 0)}
         keys = _COMMON | _OWN.get(kind, {})
         for pair in pairs:
-            key, _, number = pair.partition("=")
+            key, _, value = pair.partition("=")
             if key not in keys:
                 raise ValueError(f"{kind} knows no {key!r}, only {', '.join(keys)}")
-            name, number_type = keys[key]
-            values[name] = number_type(number)
+            name, read = keys[key]
+            values[name] = read(value)
         return cls(**values)  # type: ignore[arg-type]
 
     @property
@@ -75,11 +94,13 @@ class Fault:
 
     @property
     def from_edge(self) -> bool:
-        return self.kind == "status" and self.status >= 500 and self.status != 529
+        if self.kind != "status" or self.body == "json":
+            return False
+        return bool(self.body) or (self.status >= 500 and self.status != 529)
 
-    def reaches(self, path: str) -> bool:
-        """Whether a request for `path` (without its query) suffers."""
-        if self.kind == "none":
+    def reaches(self, path: str, opening: str = "") -> bool:
+        """Whether a request for `path` (without its query) suffers, of a conversation that begins so."""
+        if self.kind == "none" or not opening.startswith(self.only):
             return False
         if self.kind in ("cut", "slow") or (self.kind == "status" and not self.from_edge):
             return path == MESSAGES

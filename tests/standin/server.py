@@ -123,11 +123,12 @@ class StandIn:
         timer.daemon = True
         timer.start()
 
-    def suffer(self, path: str) -> Fault:
-        """The fault that reaches a request for `path`, HEALTHY if none does; counts it."""
+    def suffer(self, path: str, opening: str = "") -> Fault:
+        """The fault that reaches a request for `path` in a conversation that began with the prompt `opening`,
+        HEALTHY if none does; counts it."""
         with self._changed:
             fault = self._fault
-            if not fault.reaches(path):
+            if not fault.reaches(path, opening):
                 return HEALTHY
             if self._left is not None:
                 self._left -= 1

@@ -4,6 +4,7 @@ Shapes: https://docs.claude.com/en/api/messages-streaming and https://docs.claud
 """
 
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,11 +52,28 @@ def error_json(status: int, request: str) -> bytes:
     ).encode()
 
 
-def edge_page(status: int) -> tuple[str, bytes]:
+_ENVOY = "upstream connect error or disconnect/reset before headers. reset reason: connection timeout"
+
+
+def limit_headers(claim: str) -> dict[str, str]:
+    """A limit of the user's plan is used up, and comes back in two hours."""
+    ahead = "anthropic-ratelimit-unified-"
+    values = {"status": "rejected", "representative-claim": claim, "reset": str(int(time.time()) + 7200)}
+    return {ahead + key: value for key, value in values.items()}
+
+
+def edge_page(status: int, body: str = "") -> tuple[str, bytes]:
     """Content type and body of an error that a load balancer in front of the API makes."""
-    if status == 503:
+    if body == "envoy":
+        return "text/plain", _ENVOY.encode()
+    if body == "plain" or (not body and status == 503):
         return "text/plain", b"no healthy upstream"
-    reason = {500: "Internal Server Error", 502: "Bad Gateway", 504: "Gateway Time-out"}.get(status, "Error")
+    reason = {
+        500: "Internal Server Error",
+        502: "Bad Gateway",
+        503: "Service Temporarily Unavailable",
+        504: "Gateway Time-out",
+    }.get(status, "Error")
     title = f"{status} {reason}"
     page = (
         f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n"

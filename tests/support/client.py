@@ -95,16 +95,18 @@ def clean_environment(home: Path) -> dict[str, str]:
     }
 
 
-def client_home(tmp: Path, version: str, cwd: Path, url: str, ca: Path | None = None) -> dict[str, str]:
+def client_home(
+    tmp: Path, version: str, cwd: Path, url: str, ca: Path | None = None, theme: str = "dark"
+) -> dict[str, str]:
     """Makes `tmp`/home, in which `version` starts in `cwd` without a question, and gives the environment
     for a run against the API at `url` (whose CA is `ca`)."""
     home = tmp / "home"
     (home / ".run").mkdir(parents=True, mode=0o700)
-    settings = {
+    settings: dict[str, object] = {
         "hasCompletedOnboarding": True,
         "lastOnboardingVersion": version,
         "lastReleaseNotesSeen": version,
-        "theme": "dark",
+        "theme": theme,
         "numStartups": 5,
         "autoUpdates": False,
         # 2.1.330 tells and asks these once; 3 is how often it asks for the fullscreen renderer at most.
@@ -120,6 +122,8 @@ def client_home(tmp: Path, version: str, cwd: Path, url: str, ca: Path | None = 
             }
         },
     }
+    if version.startswith("0."):
+        settings["primaryApiKey"] = API_KEY  # these take the key from the environment with -p alone
     (home / ".claude.json").write_text(json.dumps(settings))
     # 2.1.330 starts in auto mode, whose checks the stand-in cannot answer.
     (home / ".claude").mkdir()
@@ -137,5 +141,5 @@ def client_home(tmp: Path, version: str, cwd: Path, url: str, ca: Path | None = 
 
 def box_shown(screen: str) -> bool:
     """Whether the client's input box is there. Its sign is followed by a no-break space, that of a prompt
-    in the conversation by a blank."""
-    return re.search(r"^[>❯]\xa0", screen, re.MULTILINE) is not None
+    in the conversation by a blank. Clients up to 1.0 draw a frame of lines around it."""
+    return re.search(r"^(?:│[ \xa0])?[>❯]\xa0", screen, re.MULTILINE) is not None

@@ -1,25 +1,31 @@
 """A program on a pseudo-terminal, its output kept byte for byte with times and shown on a model screen.
 
 `save` writes asciicast v2 (https://docs.asciinema.org/manual/asciicast/v2/): output as "o", what was
-typed as "i", what happened outside as markers "m". Times are seconds since the start.
+typed as "i", new sizes as "r", what happened outside as markers "m". Times are seconds since the start.
 """
 
 import codecs
 import contextlib
 import fcntl
+import gzip
 import json
 import os
 import pty
+import re
 import select
 import signal
 import struct
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pyghostty
+
+Event = tuple[float, str, str]
+
+_TAP_S = 0.02  # how late a marker from a tap may be
 
 
 class Recorder:
@@ -28,11 +34,16 @@ class Recorder:
     ) -> None:
         """`answers`: the model screen's replies to terminal queries go back to the program."""
         self.cols, self.rows = cols, rows
-        self.events: list[tuple[float, str, str]] = []
+        self.size = f"{cols}x{rows}"
+        self.events: list[Event] = []
+        self.taps: list[Callable[[], Iterable[str]]] = []
+        """Each is asked every 20 ms for what has happened outside since; its words become markers."""
+        self._tapped = 0.0
         self.terminal = pyghostty.Terminal(cols, rows)
         self._argv, self._env = argv, env
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self.start = time.time()
+        self._started = time.monotonic()
         self.pid, self._master = pty.fork()
         if self.pid == 0:
             # The size must be right before the program looks.
@@ -63,7 +74,7 @@ class Recorder:
         return False
 
     def now(self) -> float:
-        return time.time() - self.start
+        return time.monotonic() - self._started
 
     def mark(self, text: str) -> None:
         self.events.append((self.now(), "m", text))
@@ -72,6 +83,19 @@ class Recorder:
         self.events.append((self.now(), "i", text))
         os.write(self._master, text.encode())
 
+    def resize(self, cols: int, rows: int) -> None:
+        self.cols, self.rows = cols, rows
+        self.events.append((self.now(), "r", f"{cols}x{rows}"))
+        self.terminal.resize(cols, rows)
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+
+    def tap(self) -> None:
+        if time.monotonic() - self._tapped >= _TAP_S:
+            self._tapped = time.monotonic()
+            for tap in self.taps:
+                for text in tap():
+                    self.mark(text)
+
     def watch(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
         """Takes output for `seconds`, or until something holds; whether that did."""
         deadline = time.monotonic() + seconds
@@ -79,7 +103,8 @@ class Recorder:
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            if select.select([self._master], [], [], min(left, 0.05))[0]:
+            self.tap()
+            if select.select([self._master], [], [], min(left, _TAP_S if self.taps else 0.05))[0]:
                 try:
                     data = os.read(self._master, 65536)
                 except OSError:
@@ -92,25 +117,69 @@ class Recorder:
         if not self.watch(seconds, lambda: text in self.screen()):
             raise TimeoutError(f"{text!r} did not show within {seconds} s:\n{self.screen()}")
 
-    def prompt(self, text: str) -> None:
-        """Types a prompt and, when the client has drawn it, Enter: in one write it would be a paste."""
+    def prompt(self, text: str, sign: str = "") -> None:
+        """Types a prompt and, when the client has drawn it, Enter: in one write it would be a paste.
+        `sign`: a part of it that is enough, where the model of the screen shows the rest in another way."""
         self.type(text)
-        self.wait_for(text[: self.cols - 10])
-        self.watch(0.3)
+        self.drawn(sign or text)
         self.type("\r")
+
+    def drawn(self, text: str) -> None:
+        """Waits until the client shows what was typed, however it breaks the line."""
+        wanted = solid(text)[: self.cols * 2]
+        if not self.watch(20, lambda: wanted in solid(self.screen())):
+            raise TimeoutError(f"{text!r} was not drawn:\n{self.screen()}")
+        self.watch(0.3)
 
     def screen(self) -> str:
         return str(self.terminal.text())
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, facts: dict[str, object] | None = None) -> None:
+        """`facts` go into the header under "cc-guard"."""
+        cols, rows = map(int, self.size.split("x"))
         header = {
             "version": 2,
-            "width": self.cols,
-            "height": self.rows,
+            "width": cols,
+            "height": rows,
             "timestamp": int(self.start),
-            "command": " ".join(self._argv),
-            "env": {name: self._env[name] for name in ("TERM", "COLORTERM")},
+            "command": " ".join([Path(self._argv[0]).name, *self._argv[1:]]),
+            "env": {name: self._env[name] for name in _TELLING if name in self._env},
         }
-        with path.open("w", encoding="utf-8", errors="surrogateescape") as file:
-            for line in (header, *self.events):
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        if facts is not None:
+            header["cc-guard"] = facts
+        write(path, header, self.events)
+
+
+def write(path: Path, header: dict[str, Any], events: list[Event]) -> None:
+    """A path that ends in `.gz` is written compressed, and appears when it is complete."""
+    lines = [json.dumps(header, ensure_ascii=False)]
+    lines += [json.dumps((round(t, 3), kind, data), ensure_ascii=False) for t, kind, data in events]
+    data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+    partial = path.with_name(f".{path.name}")
+    partial.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+    partial.rename(path)
+
+
+def read(path: Path) -> tuple[dict[str, Any], list[Event]]:
+    """Header and events of a compressed recording."""
+    with gzip.open(path, "rt", encoding="utf-8", errors="surrogateescape") as file:
+        header = json.loads(file.readline())
+        return header, [(t, kind, data) for t, kind, data in map(json.loads, file)]
+
+
+# What decides how a program draws.
+_TELLING = (
+    "TERM",
+    "COLORTERM",
+    "NO_COLOR",
+    "TMUX",
+    "CLAUDE_CODE_NO_FLICKER",
+    "CLAUDE_AX_SCREEN_READER",
+    "CLAUDE_CODE_MAX_RETRIES",
+    "API_TIMEOUT_MS",
+)
+
+
+def solid(text: str) -> str:
+    """Without blanks, line ends and the lines of a box."""
+    return re.sub(r"[\s│]+", "", text)

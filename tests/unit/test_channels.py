@@ -258,6 +258,68 @@ def test_other_events_say_nothing(client: Client) -> None:
     assert (client.symptoms, client.progress) == ([], [])
 
 
+def test_the_user_has_stopped_it(client: Client) -> None:
+    """1.0.120 and 2.0.60 write so in the user's name; 1.0.120 also calls it an error while it retries."""
+    channels = client.guarded((1, 0, 120))
+    client.retry(4, 30.0)
+    for text in ("[Request interrupted by user]", "[Request interrupted by user for tool use]"):
+        client.row(type="user", message={"role": "user", "content": [{"type": "text", "text": text}]})
+        channels.poll()
+        assert client.listener.stops.pop() == "transcript"
+        assert channels.retry_until == 0.0
+    for text in ("API Error: Operation aborted.", "API Error: Request was aborted."):
+        client.failure(text)
+        channels.poll()
+        assert client.listener.stops.pop() == "transcript"
+    assert [phase for phase, _, _ in client.told] == ["retrying"]
+
+
+def test_a_prompt_about_interruptions_is_none(client: Client) -> None:
+    channels = client.guarded()
+    quoted = "Why does it say [Request interrupted by user]?"
+    client.row(type="user", message={"role": "user", "content": [{"type": "text", "text": quoted}]})
+    client.row(type="user", message={"role": "user", "content": "[Request interrupted by user]"})
+    client.answer("[Request interrupted by user]")
+    channels.poll()
+    assert client.listener.stops == []
+
+
+def test_what_goes_to_the_api_is_a_question(client: Client) -> None:
+    """A prompt, or the result of a tool; not what the client notes for itself."""
+    channels = client.guarded()
+    client.row(type="user", message={"role": "user", "content": "fix it"}, ago=9)
+    result = {"type": "tool_result", "tool_use_id": "t", "content": "done"}
+    client.row(type="user", message={"role": "user", "content": [result]}, ago=5)
+    client.row(type="user", isMeta=True, message={"role": "user", "content": "Caveat: …"}, ago=3)
+    client.row(type="user", isSidechain=True, message={"role": "user", "content": "look"}, ago=2)
+    client.row(type="system", subtype="turn_duration", ago=1)
+    channels.poll()
+    now = time.time()
+    assert [now - t for t in client.listener.questions] == [pytest.approx(9, abs=2), pytest.approx(5, abs=2)]
+
+
+def test_hooks_of_sub_agents_say_nothing(client: Client) -> None:
+    """Measured 2.1.330: they name the main conversation's transcript, and have an `agent_id`."""
+    channels = client.guarded()
+    agent = {"agent_id": "a00c16a08eb100840", "agent_type": "general-purpose"}
+    for event in ("StopFailure", "Stop", "SubagentStop", "UserPromptSubmit"):
+        client.hook(event, last_assistant_message="API Error: 400", **agent)
+    channels.poll()
+    assert (client.symptoms, client.progress, client.listener.stops) == ([], [], [])
+
+
+@pytest.mark.parametrize("order", ["hook first", "transcript first"])
+def test_two_failures_are_two_by_whichever_channels_they_come(client: Client, order: str) -> None:
+    """A refused request is refused again a second later: each by hook and transcript, in any order."""
+    channels = client.guarded()
+    for number in range(1, 4):
+        first = (client.failure, lambda: client.hook("StopFailure", last_assistant_message=RESET))
+        for tell in first if order == "transcript first" else reversed(first):
+            tell()
+            channels.poll()
+        assert len(client.symptoms) == number
+
+
 # What is not this conversation, or not now
 
 

@@ -12,6 +12,7 @@ from cc_guard.incident.record import Symptom
 # Before it had StopFailure, the client ran the Stop hooks when it gave up as well (measured up to 2.0.60).
 _STOP_MEANS_ANSWER = (2, 1, 78)
 _SAME_FAILURE_S = 5.0  # the hook and the transcript tell of one failure within milliseconds of each other
+_SET_BACK_S = 5.0  # less is the clock's own correction
 _ROUNDED_S = 0.1  # a row's time is cut to milliseconds, a file's to a tick of the kernel's clock
 
 
@@ -43,9 +44,9 @@ class ChannelReader:
         self._stop_means_answer = (version or (0, 0, 0)) >= _STOP_MEANS_ANSWER
         self._wall, self._monotonic = wall, monotonic
         self._listener = listener
-        self._since = 0.0
+        self._since = 0.0, 0.0
         """Rows from before this time are history: a client that resumes or forks a conversation may copy its
-        past into a new file (measured on 2.0.60 and 2.1.330)."""
+        past into a new file (measured on 2.0.60 and 2.1.330). With the difference between the clocks then."""
         self.path = ""
         """The file of the conversation, by the last hook."""
         self._last_failure = 0.0, ""
@@ -57,7 +58,7 @@ class ChannelReader:
     def hook(self, event: HookEvent) -> None:
         path = event.payload.get("transcript_path")
         if isinstance(path, str) and path and path != self.path:
-            self.path, self._since = path, event.t - _ROUNDED_S
+            self.path, self._since = path, (event.t - _ROUNDED_S, self._monotonic() - self._wall())
         if event.payload.get("agent_id"):
             return  # a sub-agent's: the turn goes on (measured 2.1.330)
         if event.event == "Stop" and self._stop_means_answer:
@@ -71,7 +72,7 @@ class ChannelReader:
     def row(self, row: facts.Row) -> None:
         now = self._wall()
         t = min(_time_of(row, now), now)
-        if facts.is_sidechain(row) or t < self._since:
+        if facts.is_sidechain(row) or t < self._history_ends(now):
             return
         retry = facts.retry(row)
         if retry is not None:
@@ -88,6 +89,11 @@ class ChannelReader:
         elif facts.is_request(row):
             self.heard = True
             self._listener.asked(t)
+
+    def _history_ends(self, now: float) -> float:
+        """In epoch seconds, by a clock that may have been set back since."""
+        since, offset = self._since
+        return since - max(self._monotonic() - now - offset - _SET_BACK_S, 0.0) if since else 0.0
 
     def _retrying(self, retry: facts.Retry, t: float, ago_s: float) -> None:
         self.heard = True

@@ -5,7 +5,9 @@ from cc_guard.detect.retries import RetryDetector
 from cc_guard.detect.signatures import Signatures, wait_seconds
 from cc_guard.incident.record import Symptom
 from cc_guard.screen.model import ScreenLike
-from cc_guard.screen.region import LiveRegion, footer, live_region, plain_region
+from cc_guard.screen.region import LiveRegion, footer, live_region, plain_region, tool_heads
+
+_HEADS_KEPT = 200
 
 
 class Detector:
@@ -17,6 +19,7 @@ class Detector:
         self._failures = FailureDetector(signatures)
         self._waiting: Symptom | None = None
         self._picture = ""
+        self._heads: dict[str, None] = {}  # of tool calls, the latest last
         self.busy = False
         """The client works on something, by its spinner or by its footer."""
 
@@ -26,7 +29,7 @@ class Detector:
             return []
         self._picture = picture
         rows = picture.split("\n")
-        region = live_region(rows, screen.columns, self._signatures.is_spinner)
+        region = live_region(rows, screen.columns, self._signatures.is_spinner, self._heads)
         region = region or plain_region(rows, self._says_busy)
         self.busy = region is not None or any(map(self._says_busy, footer(rows)))
         failed = self._failures.look(rows, region, self.busy, screen, now)
@@ -35,6 +38,10 @@ class Detector:
         )
         if failed is not None:
             self._retries.forget()
+        if not self._retries.seen:
+            self._heads.update(dict.fromkeys(tool_heads(rows)))
+            while len(self._heads) > _HEADS_KEPT:
+                del self._heads[next(iter(self._heads))]
         return [found for found in (retry, self._wait(region, now), failed) if found is not None]
 
     @property

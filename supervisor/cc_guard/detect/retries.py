@@ -17,9 +17,11 @@ from cc_guard.screen.region import Block, LiveRegion, has_box, live_region
 
 _GONE_S = 0.1  # old clients erase the row and draw it again in two frames
 _PLAIN_HOST = re.compile(r"you: (?P<prompt>.+)|\w+…(?: |$)")  # the user's prompt, or the client's spinner
+_PLAIN_SPINNER = re.compile(r"\w+…(?: |$)")
 _PLAIN_DRAFT = re.compile(r"\$\s+(?P<prompt>.+)")
 _MOST_DIGITS = 4  # of an attempt or their limit
 _LONGEST_WAIT_S = 7 * 24 * 3600.0  # a weekly limit's
+_FLASH_S = 0.02  # between the two updates of one frame pass less than 5 ms (measured)
 _STEADY_S = 0.05  # of a row whose place alone speaks for it
 
 
@@ -89,7 +91,9 @@ class RetryDetector:
         self._gone = None
         if self._told is not None:
             return self._tell(row, now, moved) if self._since == now else None
-        stood = row.steady_s is not None and now - self._since >= row.steady_s
+        # At the end of an update that erases the old picture, an older one above it may be the lowest.
+        enough_s = row.steady_s if settled or row.steady_s is None else max(row.steady_s, _FLASH_S)
+        stood = enough_s is not None and now - self._since >= enough_s
         return self._tell(row, now, moved) if stood or (moved and row.may_move) else None
 
     def _remember(
@@ -109,9 +113,16 @@ class RetryDetector:
     @property
     def pending(self) -> bool:
         """A look at the same screen a little later can tell more."""
+        if self._covered:
+            return False
         if self._gone is not None:
             return True
         return self._told is None and self._last is not None and self._last.steady_s is not None
+
+    @property
+    def seen(self) -> bool:
+        """Something stands there that says what a retry row says, whether or not it is one."""
+        return self._last is not None
 
     @property
     def live(self) -> bool:
@@ -192,7 +203,11 @@ class RetryDetector:
         there, but the first thing below the user's prompt is the client's, and so is what counts in place."""
         above = rows[region.spinner.row - 1] if region.spinner.row else ""
         told = _PLAIN_HOST.match(above)
-        alone = told and (above == self._above_before or (self._draft and told["prompt"] == self._draft))
+        alone = told and (
+            above == self._above_before
+            or _PLAIN_SPINNER.match(self._above_before)  # it has taken the spinner's place
+            or (self._draft and told["prompt"] == self._draft)
+        )
         return replace(found, steady_s=_STEADY_S if alone else None, may_move=True, above=above)
 
     def _came_alone(self, rows: list[str], block: Block) -> bool:

@@ -1,6 +1,7 @@
 """TLS handshakes that say whose certificate an endpoint shows, and who vouches for it."""
 
 import asyncio
+import contextlib
 import importlib
 import os
 import re
@@ -9,7 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from cc_guard.diagnose import tools
 from cc_guard.diagnose.exchange import Answer, Tunnel, connect, told, unverified
+from cc_guard.diagnose.facts import Facts
 from cc_guard.probe.route import Route
 
 if TYPE_CHECKING:
@@ -36,6 +39,19 @@ _NOT_TLS = (
     "BAD_RECORD_TYPE",
 )
 
+_KEYCHAINS = (
+    "/System/Library/Keychains/SystemRootCertificates.keychain",
+    "/Library/Keychains/System.keychain",
+)
+# Where distributions keep theirs, for a Python that was built elsewhere: Go's crypto/x509/root_linux.go.
+_LISTS = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
 
 @dataclass
 class Shake:
@@ -60,11 +76,31 @@ class Certificate:
     not_after: str | None = None
 
 
-async def system_store() -> "ssl.SSLContext":
-    """In a thread: reading the store takes 20 to 200 ms. Also what SSL_CERT_FILE names (OpenSSL's own)."""
+async def system_store(facts: Facts) -> "ssl.SSLContext | None":
+    """Trusts what this system trusts, also what SSL_CERT_FILE names (OpenSSL's own variable); None where no
+    list of authorities is found. In a thread: reading it takes 20 to 200 ms."""
     import ssl
 
-    return await asyncio.to_thread(ssl.create_default_context)
+    context = await asyncio.to_thread(ssl.create_default_context)
+    if facts.system == "macos":
+        # Python's OpenSSL does not know the keychains.
+        ran = await tools.run("security", "find-certificate", "-a", "-p", *_KEYCHAINS, timeout_s=1.0)
+        with contextlib.suppress(ssl.SSLError, ValueError):
+            context.load_verify_locations(cadata=ran.text)
+    if context.cert_store_stats()["x509_ca"] or _has_folder(ssl.get_default_verify_paths().capath):
+        return context
+    for path in _LISTS:
+        with contextlib.suppress(OSError, ValueError):
+            await asyncio.to_thread(context.load_verify_locations, path)
+            return context
+    return None
+
+
+def _has_folder(path: str | None) -> bool:
+    try:
+        return bool(path and os.listdir(path))
+    except OSError:
+        return False
 
 
 async def store(path: str) -> "ssl.SSLContext | None":

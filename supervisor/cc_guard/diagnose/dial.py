@@ -13,6 +13,7 @@ error          anything else
 import asyncio
 import errno
 import socket
+import struct
 import time
 from dataclasses import dataclass
 from typing import Literal
@@ -59,11 +60,14 @@ async def dial(address: str, port: int, timeout_s: float) -> Dialled:
     try:
         connection = socket.socket(family, socket.SOCK_STREAM)
         connection.setblocking(False)
+        # Closed with RST: a look at the network must not use up the ports that may be what is missing
+        # (TIME_WAIT: RFC 9293, section 3.3.2; SO_LINGER: socket(7)).
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         async with asyncio.timeout(timeout_s):
             await asyncio.get_running_loop().sock_connect(connection, (address, port))
     except OSError as error:  # also TimeoutError, which has no number when it is ours
         outcome = "timeout" if error.errno is None else _WORDS.get(error.errno, "error")
-        if outcome == "no_local_port" and not _has_source(family, address):
+        if outcome == "no_local_port" and not has_source(address):
             outcome = "unreachable"
     except BaseException:
         if connection is not None:
@@ -75,9 +79,11 @@ async def dial(address: str, port: int, timeout_s: float) -> Dialled:
     return Dialled(address, outcome, (time.perf_counter() - started) * 1000, connection)
 
 
-def _has_source(family: int, address: str) -> bool:
-    """Whether this machine has an address to speak from. Without one, connect(2) fails as it does without a
-    free port: EADDRNOTAVAIL. UDP has ports of its own, and sends nothing here."""
+def has_source(address: str) -> bool:
+    """Whether this machine has a route to the address, and an address of that family to speak from. Without
+    one, connect(2) fails as it does without a free port: EADDRNOTAVAIL. UDP has ports of its own, and sends
+    nothing here."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as test:
         try:
             test.connect((address, 9))

@@ -21,13 +21,15 @@ class Reply:
     ms: float = 0.0
 
 
-async def query(server: str, name: str, kind: Literal["A", "AAAA"], timeout_s: float) -> Reply:
+async def query(
+    server: str, name: str, kind: Literal["A", "AAAA"], timeout_s: float, port: int = 53
+) -> Reply:
     """Never raises for what the network or the server does."""
     started = time.perf_counter()
     rcode, addresses = "TIMEOUT", list[str]()
     try:
         async with asyncio.timeout(timeout_s):
-            rcode, addresses = await _ask(server, name, kind)
+            rcode, addresses = await _ask(server, name, kind, port)
     except TimeoutError:
         pass
     except OSError:
@@ -35,7 +37,7 @@ async def query(server: str, name: str, kind: Literal["A", "AAAA"], timeout_s: f
     return Reply(rcode, addresses, (time.perf_counter() - started) * 1000)
 
 
-async def _ask(server: str, name: str, kind: str) -> tuple[str, list[str]]:
+async def _ask(server: str, name: str, kind: str, port: int) -> tuple[str, list[str]]:
     # In a thread: it takes a tenth of a second, in which other probes' deadlines run.
     await asyncio.to_thread(importlib.import_module, "dns.message")
     import dns.exception
@@ -52,7 +54,7 @@ async def _ask(server: str, name: str, kind: str) -> tuple[str, list[str]]:
     with socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setblocking(False)
         # Connected, so that the kernel reports what ICMP says, and lets no other sender in.
-        await loop.sock_connect(sock, (server, 53))
+        await loop.sock_connect(sock, (server, port))
         sending = asyncio.create_task(_send(sock, wire))
         try:
             while True:

@@ -82,11 +82,14 @@ def of_url(url: str) -> tuple[str, ...]:
 
 
 def path_of(url: str) -> str:
-    """The path that the client puts `/v1/messages` behind; "" when there is none."""
+    """The path that the client puts `/v1/messages` behind; "" when there is none, or when it could be the
+    rest of a password."""
     try:
-        return redact(urlsplit(url.strip()).path.rstrip("/"))
+        parts = urlsplit(url.strip())
     except ValueError:
         return ""
+    known = parts.scheme in ("http", "https") and "@" not in parts.path
+    return redact(parts.path.rstrip("/")) if known else ""
 
 
 def is_public(host: str) -> bool:

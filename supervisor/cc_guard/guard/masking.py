@@ -1,20 +1,17 @@
 """Secrets out of a terminal's output, its layout kept: a `*` for every column of a secret.
 
-Two kinds: what the environment says is one (`secrets_of`), and what looks like a known token. Of the first
-kind every run of 8 consecutive characters is masked, whatever stands between them that draws nothing: escape
-sequences, line breaks, indentation, the sides of a box. Of a value of 6 or 7 characters only the whole is,
-and shorter ones stay: they are words as well.
+Two kinds: the values that a Masker is given (secret_values.py), and what looks like a known token. Of a value
+every run of 8 consecutive characters is masked, whatever stands between them that draws nothing: escape
+sequences, line breaks, indentation, the sides of a box. Of one of 6 or 7 characters only the whole is.
 
 All on bytes, because that is how output comes; a multi-byte character is masked as a whole or not at all.
 """
 
-import os
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from urllib.parse import unquote
+from collections.abc import Iterable
 
-from cc_guard.redact import is_secret_name
+from cc_guard.guard.secret_values import SHORTEST
 
 AHEAD = 32
 """What comes later can't change what is masked before its last so many drawn bytes."""
@@ -22,9 +19,11 @@ BEFORE = 4096
 """A secret may have begun so many bytes before what is masked."""
 
 _RUN = 8
-_SHORTEST = 6
 _SEED = 4
-_LITTLE = 64 * 1024  # bytes; no client draws as much at once, but `cat` does
+# In so many bytes, more than a client draws at once, every secret is found. In more, as of `cat`, it is found
+# by four of its bytes in a row: of less than 15 that are broken in two, they may be on neither side.
+_LITTLE = 64 * 1024
+_NEAR = 512  # bytes around those four
 
 _CSI = rb"\x1b\[[0-?]*[ -/]*[@-~]"
 _CSI_ENDS = re.compile(_CSI + rb"\Z")
@@ -59,68 +58,15 @@ _FREQUENT = b" etaoinsrhldcumfpgwyb_.,v0=()'\"-/:1k2x3;[]mSTAECIRNDOPLjqz"
 
 _FLAGGED = re.compile(b"\1+")
 
-_NAME = re.compile(
-    r"(?i)(?:(?:^|[_-])(?:KEY|TOKEN|SECRETS?|PASS|PASSWORDS?|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH|PAT)"
-    r"|[_-]PWD|APIKEY)(?:[_-]?\d+)?$|SECRET|PASSWORD"
-)
-# The second form is for an unescaped / in the password, which is no port number.
-_USERINFO = re.compile(r"://(?:([^\s/?#]{1,300})|([^\s/@:\[]{1,200}:(?!\d*[/?#])[^\s@]{1,200}))@")
-_HEADERS = re.compile(r"(?i)[_-]HEADERS$")
-_OWN = "CC_GUARD_"
-
-
-def secrets_of(environ: Mapping[str, str]) -> list[str]:
-    """Values that must not be shown: of variables whose names say so, and what stands before the @ of a URL.
-
-    A path of an existing file is none (`SSH_KEY=/home/me/.ssh/id`), whatever the variable is called.
-    """
-    found: set[str] = set()
-    for name, value in environ.items():
-        if name.upper().startswith(_OWN):
-            continue
-        if _HEADERS.search(name):
-            found.update(_of_headers(value))
-        elif (is_secret_name(name) or _NAME.search(name)) and not _is_file(value):
-            found.add(value.strip())
-        if "://" in value and "@" in value:
-            found.update(_of_urls(value))
-    return sorted(secret for secret in found if len(secret) >= _SHORTEST)
-
-
-def _is_file(value: str) -> bool:
-    try:
-        return os.path.isabs(os.path.expanduser(value)) and os.path.exists(os.path.expanduser(value))
-    except ValueError:
-        return False
-
-
-def _of_headers(value: str) -> Iterable[str]:
-    """`Name: value` a line, or `name=value` with commas between; of `Bearer x` it is the x."""
-    for item in re.split(r"[,\n]", value):
-        name, *rest = re.split(r"[:=]", item, maxsplit=1)
-        if rest and (is_secret_name(name.strip()) or _NAME.search(name.strip())):
-            yield from rest[0].split()[-1:]
-
-
-def _of_urls(value: str) -> Iterable[str]:
-    for match in _USERINFO.finditer(value):
-        user, colon, password = (match[1] or match[2]).partition(":")
-        secret = password if colon else user
-        yield from (secret, unquote(secret))
-        if colon:
-            yield f":{password}@"  # a short one is masked only where it stands in its URL
-
 
 class Masker:
     def __init__(self, secrets: Iterable[str]) -> None:
         known = sorted({drawn(secret.encode(errors="replace")) for secret in secrets})
         self._seeds: dict[bytes, list[tuple[bytes, int]]] = {}
         for secret in known:
-            if len(secret) >= _SHORTEST:
+            if len(secret) >= SHORTEST:
                 for at in _seeds(secret):
                     self._seeds.setdefault(secret[at : at + _SEED], []).append((secret, at))
-        # When a longer one is wrapped, 8 bytes in a row are left on one of the lines.
-        self._wraps_small = any(_SHORTEST <= len(secret) < 2 * _RUN - 1 for secret in known)
         self._hints = _hints(self._seeds)
 
     def mask(self, pieces: list[bytes], before: bytes = b"") -> list[bytes]:
@@ -145,16 +91,24 @@ class Masker:
     def _hidden(self, data: bytes) -> list[tuple[int, int]]:
         """Where secrets are, as ranges of `data`."""
         hidden: list[tuple[int, int]] = []
-        seeded = len(data) <= _LITTLE or self._wraps_small
-        done = 0
+        little = len(data) <= _LITTLE
+        token_ends = searched = 0
         for hint in self._hints.finditer(data):
-            if hint.start() >= done and (token := _token(data, hint.end())) is not None:
-                done = token.end()
+            at = hint.end()
+            if at > token_ends and (token := _token(data, at)) is not None:
+                token_ends = token.end()
                 hidden += _visible(data, *token.span(token.lastgroup or 0))
-            seeded = seeded or data[hint.end() - _SEED : hint.end()] in self._seeds
-        if self._seeds and seeded:
-            hidden += _in_data(data, self._runs(drawn(data)))
+            if not little and at > searched and data[at - _SEED : at] in self._seeds:
+                searched = at + _NEAR // 2
+                hidden += self._secrets(data, max(at - _NEAR, 0), at + _NEAR)
+        if little and self._seeds:
+            hidden += self._secrets(data, 0, len(data))
         return hidden
+
+    def _secrets(self, data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
+        part = data[start:end]
+        for first, last in _in_data(part, self._runs(drawn(part))):
+            yield start + first, start + last
 
     def _runs(self, shown: bytes) -> list[tuple[int, int]]:
         """Where 8 consecutive characters of a secret are, or all of a shorter one."""
@@ -186,22 +140,22 @@ def drawn(data: bytes) -> bytes:
 
 
 def _seeds(secret: bytes) -> Iterable[int]:
-    """Offsets of four bytes each, so that every run that is to be masked covers one of them. A run of one
-    character (a line of dashes in a key file) is not a secret."""
+    """Offsets of four bytes each, so that every run that is to be masked covers one of them. Four times the
+    same byte (a line of dashes in a key file) are none."""
     run = min(_RUN, len(secret))
     at = 0
     while at + run <= len(secret):
         starts = range(at, at + run - _SEED + 1)
-        best = max(starts, key=lambda start: _telling(secret[start : start + _SEED]))
-        if len(set(secret[best : best + _SEED])) > 1:
-            yield best
-        at = best + 1
+        telling = [start for start in starts if len(set(secret[start : start + _SEED])) > 1]
+        if telling:
+            at = max(telling, key=lambda start: _rarity(secret[start + _SEED - 1]))
+            yield at
+        at += 1
 
 
-def _telling(seed: bytes) -> tuple[bool, int]:
-    """Ends with a byte that is rare in text."""
-    rank = _FREQUENT.find(seed[-1:])
-    return len(set(seed)) > 1, rank if rank >= 0 else len(_FREQUENT)
+def _rarity(byte: int) -> int:
+    rank = _FREQUENT.find(byte)
+    return rank if rank >= 0 else len(_FREQUENT)
 
 
 def _extended(shown: bytes, at: int, secret: bytes, offset: int) -> tuple[int, int]:

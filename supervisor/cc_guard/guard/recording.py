@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 from cc_guard.channels import excerpt, facts
 from cc_guard.channels.spool import HookEvent
 from cc_guard.guard.cast_file import CastFile
-from cc_guard.guard.masking import AHEAD, BEFORE, Masker, drawn, secrets_of
+from cc_guard.guard.masking import AHEAD, BEFORE, Masker, drawn
+from cc_guard.guard.secret_values import secrets_of
 from cc_guard.redact import redact
 from cc_guard.relay import link
 from cc_guard.screen.frames import Clock

@@ -6,8 +6,9 @@ it says the same words.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from cc_guard.screen.width import width
@@ -18,15 +19,17 @@ _PROMPT = re.compile(r"^[│┃]?\s?[>❯!#&](?:\s|$)")  # `#`: a memory, `&`: a
 # Spinner frames of all eras, as measured; `●` and `⏺` open conversation blocks and are not among them.
 SPINNER = "·✢✳✶✻✽∗*⋆+"
 _SPINNER_ROW = re.compile(rf"^[{re.escape(SPINNER)}] \S")
-_TOOL_CALL = re.compile(r"^[●⏺ ] (?:[\w.:-]+ ?[\w.:-]*\(|.* \(MCP\))")  # its bullet blinks while it runs
+_TOOL_CALL = re.compile(r"^[●⏺] (?:[\w.:-]+ ?[\w.:-]*\(|.* \(MCP\))")
 _PLAIN_BOX = re.compile(r"^\$(?:\s|$)")
 _PLAIN_FOOTER_ROWS = 3
 _FAR_RIGHT = 8  # columns; the fullscreen renderer puts the model's effort at the right edge
 _PROMPT_SIGNS = (">", "❯")
-_GROUP_AT_WORK = re.compile(r"^[●⏺ ] .*…(?: \(ctrl\+o to expand\))?$")  # its `⎿` says what it is at
+_GROUP_AT_WORK = re.compile(r"^[●⏺] .*…(?: \(ctrl\+o to expand\))?$")  # its `⎿` says what it is at
 _GROUP_DONE = re.compile(r"^[●⏺] .* \(ctrl\+o to expand\)$")  # has no `⎿` of its own any more
 _SHELL_SIGN = "!"  # of a command that the user ran
-_OPENERS = ("●", "⏺", *_PROMPT_SIGNS, _SHELL_SIGN)  # of conversation blocks
+_OUTPUT = "  ⎿"
+_BULLETS = ("●", "⏺")
+_OPENERS = (*_BULLETS, *_PROMPT_SIGNS, _SHELL_SIGN)  # of conversation blocks
 _SEARCH_ROWS = 24
 # Of `⎿`, in all eras; a notice's cause below it (1.x) stands deeper, the lines of a tool's output still more.
 _NOTICE_COLUMN, _CAUSE_COLUMN = 2, 4
@@ -89,18 +92,21 @@ def footer(rows: list[str]) -> list[str]:
 
 
 def live_region(
-    rows: list[str], columns: int, is_row: Callable[[str], bool] = lambda row: True
+    rows: list[str],
+    columns: int,
+    is_row: Callable[[str], bool] = lambda row: True,
+    heads: Container[str] = (),
 ) -> LiveRegion | None:
     """What happens now, on a screen of so many columns. None when there is no input box, or no spinner above
     it: the client is not at work. `is_row` knows the words of a spinner that has no "…": when the turn is
-    over, `✻ Brewed for 36s` may stand there."""
+    over, `✻ Brewed for 36s` may stand there. `heads` are those of tool calls seen before."""
     box = _input_box(rows)
     if box is None:
         return None
     at = _spinner_row(rows, box, is_row)
     if at is None:
         return None
-    notices, host = _notices(rows, at, columns)
+    notices, host = _notices(rows, at, columns, heads)
     return LiveRegion(_spinner_block(rows, at, box), tuple(notices), host)
 
 
@@ -179,7 +185,7 @@ def _spinner_block(rows: list[str], at: int, box: int) -> Block:
     return block
 
 
-def _notices(rows: list[str], spinner: int, columns: int) -> tuple[list[Block], Host]:
+def _notices(rows: list[str], spinner: int, columns: int, heads: Container[str]) -> tuple[list[Block], Host]:
     """`⎿` blocks between the spinner and the conversation block above.
 
     A row that opens nothing continues the notice above it, whatever its indent: clients up to 2.0 wrap at
@@ -203,24 +209,45 @@ def _notices(rows: list[str], spinner: int, columns: int) -> tuple[list[Block], 
             found[-1] = found[-1].more(rows[row].rstrip(), row, 0, glue="")
         elif found and words:
             found[-1] = found[-1].more(words, row, _indent(rows[row]))
-    host = _host(rows, start, found[0].row) if found else "nothing"
+    host = _host(rows, found[0].row, heads) if found else "nothing"
     if host == "tool":
         del found[0]
     return found, host
 
 
-def _host(rows: list[str], start: int, notice: int) -> Host:
-    """What stands directly above the notice; a blank row parts them."""
+def tool_heads(rows: list[str]) -> Iterator[str]:
+    """The heads of tool calls, as `live_region` wants to know them, on a screen without a retry row: with a
+    bullet, or with output below."""
+    for row, below in pairwise([*rows, ""]):
+        if row[:1] in _BULLETS:
+            head = row
+        elif row[:2] == "  " and below.startswith(_OUTPUT):
+            head = f"●{row[1:]}"
+        else:
+            continue
+        if _TOOL_CALL.match(head) or _GROUP_AT_WORK.match(head):
+            yield head[1:].strip()
+
+
+def _host(rows: list[str], notice: int, heads: Container[str]) -> Host:
+    """What the notice hangs on: the head of the rows directly above it, or the prompt whose later paragraph
+    they are. While a tool runs its bullet blinks, so a head without one must have been seen with it."""
     top = notice
-    while top > max(start, 0) and rows[top - 1].strip():
+    while top > 0 and rows[top - 1].strip():
         top -= 1
-    if _TOOL_CALL.match(rows[top]) or rows[top].startswith(_SHELL_SIGN):
+    head = rows[top]
+    if head.startswith(_SHELL_SIGN) or (head[:1] == " " and head.strip() in heads):
         return "tool"
-    if _GROUP_AT_WORK.match(rows[top]):
-        return "tool"
-    if rows[top][:1] in _PROMPT_SIGNS or _GROUP_DONE.match(rows[top]):
-        return "prompt"
-    return "nothing" if top == notice else "text"
+    if head[:1] in _BULLETS:
+        if _TOOL_CALL.match(head) or _GROUP_AT_WORK.match(head):
+            return "tool"
+        return "prompt" if _GROUP_DONE.match(head) else "text"
+    for row in range(notice - 1, -1, -1):
+        if rows[row][:1] in _PROMPT_SIGNS:
+            return "prompt"
+        if rows[row][:1] in _OPENERS:
+            return "text"
+    return "nothing"
 
 
 def _indent(row: str) -> int:

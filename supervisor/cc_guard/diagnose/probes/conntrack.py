@@ -41,7 +41,7 @@ async def _conntrack(context: Context) -> list[Finding]:
         return [Finding("conntrack", "warn", text, evidence)]
     if share is None and waiting is None:
         return [Finding("conntrack", "na", "neither the table nor the sockets can be read", evidence)]
-    text = "no connection tracking here" if share is None else f"{count} of {most} tracked connections"
+    text = "no connection tracking to be seen" if share is None else f"{count} of {most} tracked connections"
     return [Finding("conntrack", "pass", text, evidence)]
 
 

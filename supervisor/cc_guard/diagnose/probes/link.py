@@ -1,6 +1,7 @@
 """Whether this machine knows a way to the host, by which device, and whether that is a tunnel."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import re
@@ -48,7 +49,18 @@ async def _way(context: Context, family: int) -> tuple[str, Way, str | None]:
     if error:
         return destination, Way(), error
     way = await _looked_up(context, destination, family)
-    return destination, Way(way.device, way.gateway, source), None
+    return destination, Way(way.device or _device(source), way.gateway, source), None
+
+
+def _device(address: str) -> str:
+    """The device with this local address, where the system's tool is missing, as in small containers."""
+    import psutil
+
+    with contextlib.suppress(OSError, psutil.Error):
+        for name, rows in psutil.net_if_addrs().items():
+            if any(row.address.partition("%")[0] == address for row in rows):
+                return str(name)
+    return ""
 
 
 def _source(destination: str, family: int) -> tuple[str, str | None]:

@@ -188,14 +188,9 @@ async def _bind(context: Context) -> list[Finding]:
     bind() to port 0 wants a port that is free towards everything, so it fails before connect() does, with
     EADDRINUSE on Linux and EADDRNOTAVAIL on macOS: ip(7), ip(4).
     """
-    errors: list[int] = []
-    bound = connected = 0
-    for _ in range(_TRIES):
-        one = await asyncio.to_thread(_take)
-        bound += one[0]
-        connected += one[1]
-        if one[2]:
-            errors.append(one[2])
+    tries = await asyncio.to_thread(lambda: [_take() for _ in range(_TRIES)])
+    bound, connected = sum(one[0] for one in tries), sum(one[1] for one in tries)
+    errors = [one[2] for one in tries if one[2]]
     name = errno.errorcode.get(errors[-1], str(errors[-1])) if errors else None
     evidence = {"ok": bound > 0, "errno": name, "tries": _TRIES, "bound": bound, "connected": connected}
     if not bound:

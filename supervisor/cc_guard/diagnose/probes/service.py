@@ -20,7 +20,7 @@ async def _status(context: Context) -> list[Finding]:
     found = await resolve(proxy.host if proxy else _HOST, _RESOLVE_S)
     evidence: dict[str, Any] = {"indicator": None, "description": None, "outcome": "unresolved"}
     if found.addresses:
-        store = await certificates.system_store()
+        store = await certificates.system_store(context.facts)
         route = Route(_HOST, 443, True, proxy)
         answer = await ask(route, found.addresses[0], Request("GET", _PATH), _TIMEOUT_S, store)
         evidence["outcome"] = answer.outcome

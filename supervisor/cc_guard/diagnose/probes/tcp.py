@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from cc_guard.diagnose import target
-from cc_guard.diagnose.dial import dial
+from cc_guard.diagnose.dial import dial, has_source
 from cc_guard.diagnose.probe import Context, Probe
 from cc_guard.incident.record import Finding
 
@@ -47,8 +47,16 @@ async def _family(family: int, context: Context) -> list[Finding]:
     if good:
         text = f"IPv{family}: {good[0].address} port {port} accepts connections ({good[0].ms:.0f} ms)"
         return [Finding(name, "pass", text, evidence)]
+    if _has_none(family, context) and not _has_none(10 - family, context):
+        return [Finding(name, "na", f"no way here for IPv{family}; IPv{10 - family} has one", evidence)]
     text = f"IPv{family}: {found[0].address} port {port} {_WORDS[found[0].outcome]}"
     return [Finding(name, "fail", text, evidence)]
+
+
+def _has_none(family: int, context: Context) -> bool:
+    """Whether this machine lacks a whole family for this host. One is enough, so that is no failure."""
+    known = target.addresses(context, family)
+    return not any(map(has_source, known))
 
 
 def _none(family: int) -> Callable[[Context], str]:

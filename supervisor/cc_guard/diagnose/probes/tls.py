@@ -5,6 +5,7 @@ from typing import Any
 
 from cc_guard.diagnose import certificates, target
 from cc_guard.diagnose.certificates import Certificate, Shake
+from cc_guard.diagnose.exchange import unverified
 from cc_guard.diagnose.probe import Context, Probe
 from cc_guard.diagnose.quirks import is_public
 from cc_guard.incident.record import Finding
@@ -41,21 +42,23 @@ _PUBLIC = (
 
 
 async def _tls(context: Context) -> list[Finding]:
-    """Evidence: trusted (by this system, bundled or the extra file), by (of: system, bundled, extra), error
-    (expired, not_yet_valid, self_signed, untrusted_root, wrong_host, untrusted, not_tls,
-    reset_after_connect, closed, timeout… or None), detail, issuer, subject, not_before, not_after,
-    intercepted (the host is public, and its certificate's issuer is not), extra_ca_helps, address."""
+    """Evidence: trusted (by this system, bundled or the extra file; None where it can't be checked), by (of:
+    system, bundled, extra), error (expired, not_yet_valid, self_signed, untrusted_root, wrong_host,
+    untrusted, not_tls, reset_after_connect, closed, timeout… or None), detail, issuer, subject, not_before,
+    not_after, intercepted (the host is public, and its certificate's issuer is not), extra_ca_helps,
+    address."""
     if not target.connected(context):
         return [target.nobody("tls")]
-    address, shakes = await _any(context, await _stores(context))
-    main = shakes["system"]
-    by = [name for name, one in shakes.items() if one.error is None]
+    stores = await _stores(context)
+    address, shakes = await _any(context, stores)
+    main = next(iter(shakes.values()))
+    by = [name for name, one in shakes.items() if one.error is None and name in stores]
     shown = next((one for one in shakes.values() if one.facts), None)
     certificate = certificates.told_by(shown.facts) if shown else Certificate()
-    if shown is None and _has_certificate(main):
+    if shown is None and (_has_certificate(main) or main.certificate):
         certificate, _ = await certificates.read(target.route(context), address, _TIMEOUT_S)
     evidence: dict[str, Any] = {
-        "trusted": bool(by),
+        "trusted": bool(by) if stores or main.error else None,
         "by": by,
         "error": main.error,
         "detail": main.detail or None,
@@ -71,28 +74,33 @@ async def _tls(context: Context) -> list[Finding]:
 
 
 async def _stores(context: Context) -> dict[str, Any]:
+    """Those that there are: the system's first, where it has one."""
     extra, bundled = context.configuration.value("NODE_EXTRA_CA_CERTS"), certificates.bundled()
     paths = {name: path for name, path in (("bundled", bundled), ("extra", extra)) if path}
-    found = await asyncio.gather(certificates.system_store(), *map(certificates.store, paths.values()))
-    stores = dict(zip(("system", *paths), found, strict=True))
-    return {name: store for name, store in stores.items() if store is not None}
+    system, *others = await asyncio.gather(
+        certificates.system_store(context.facts), *map(certificates.store, paths.values())
+    )
+    found = {"system": system, **dict(zip(paths, others, strict=True))}
+    return {name: store for name, store in found.items() if store is not None}
 
 
 async def _any(context: Context, stores: dict[str, Any]) -> tuple[str, dict[str, Shake]]:
-    """The handshakes at the first address where one says anything about the certificate; all at once."""
+    """The handshakes at the first address where one says anything about the certificate, by store; without
+    a store, one that checks nothing."""
     route, addresses = target.route(context), target.connected(context)
-
-    async def at(address: str) -> dict[str, Shake]:
-        shakes = await asyncio.gather(
-            *(certificates.shake(route, address, store, _TIMEOUT_S) for store in stores.values())
-        )
-        return dict(zip(stores, shakes, strict=True))
-
-    found = await asyncio.gather(*map(at, addresses))
-    for address, shakes in zip(addresses, found, strict=True):
-        if shakes["system"].error is None or _has_certificate(shakes["system"]):
-            return address, shakes
-    return addresses[0], found[0]
+    name, store = next(iter(stores.items()), ("none", unverified()))
+    found = await asyncio.gather(
+        *(certificates.shake(route, address, store, _TIMEOUT_S) for address in addresses)
+    )
+    both = list(zip(addresses, found, strict=True))
+    address, main = next((one for one in both if one[1].error is None or _has_certificate(one[1])), both[0])
+    if main.error is not None and not _has_certificate(main):
+        return address, {name: main}
+    others = [other for other in stores if other != name]
+    more = await asyncio.gather(
+        *(certificates.shake(route, address, stores[other], _TIMEOUT_S) for other in others)
+    )
+    return address, {name: main, **dict(zip(others, more, strict=True))}
 
 
 def _has_certificate(one: Shake) -> bool:
@@ -112,6 +120,9 @@ def _intercepted(context: Context, certificate: Certificate, by: list[str]) -> b
 
 def _finding(evidence: dict[str, Any]) -> Finding:
     issuer = evidence["issuer"] or "an unknown issuer"
+    if evidence["trusted"] is None:
+        text = f"certificate of {evidence['subject']} by {issuer}; no authorities are known here to check it"
+        return Finding("tls", "warn", text, evidence)
     if evidence["trusted"]:
         text = f"certificate of {evidence['subject']} by {issuer}, valid until {evidence['not_after']}"
         if evidence["intercepted"]:
@@ -143,6 +154,4 @@ def _plain_http(context: Context) -> str:
     return "" if route.tls else "the base URL is http://, without TLS"
 
 
-PROBES = (
-    Probe("tls", "Network", _tls, ("tcp.v4?", "tcp.v6?"), 2 * _TIMEOUT_S + 0.2, "fail", absent=_plain_http),
-)
+PROBES = (Probe("tls", "Network", _tls, ("tcp.v4?", "tcp.v6?"), 2 * _TIMEOUT_S, "fail", absent=_plain_http),)
