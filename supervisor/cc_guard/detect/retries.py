@@ -16,8 +16,8 @@ from cc_guard.screen.model import ScreenLike
 from cc_guard.screen.region import Block, LiveRegion, has_box, live_region
 
 _GONE_S = 0.1  # old clients erase the row and draw it again in two frames
-_PLAIN_HOST = re.compile(r"you: (?P<prompt>.+)|\w+…(?: |$)")  # the user's prompt, or the client's spinner
-_PLAIN_SPINNER = re.compile(r"\w+…(?: |$)")
+_PLAIN_HOST = re.compile(r"you: (?P<prompt>.+)|[^\s…]+…(?: |$)")  # the user's prompt, or the client's spinner
+_PLAIN_SPINNER = re.compile(r"[^\s…]+…(?: |$)")
 _PLAIN_DRAFT = re.compile(r"\$\s+(?P<prompt>.+)")
 _MOST_DIGITS = 4  # of an attempt or their limit
 _LONGEST_WAIT_S = 7 * 24 * 3600.0  # a weekly limit's

@@ -28,7 +28,6 @@ _TICK_S = 0.1  # while an incident is open
 _IDLE_TICK_S = 0.25  # enough to see a retry row of the transcript before its wait of 1 s is over
 _ALMOST_S = 0.12  # so close to the end of its wait the client may already be at its next attempt
 _MODES_EVERY_S = 0.5
-_AT_REST_S = 1.0  # a client at work draws at least its clock
 _REPAINT_AFTER_S = 0.4  # a countdown is drawn every second
 _REPAINTED_RESTARTS = 3
 _QUICK_FOR_S = 600.0
@@ -235,8 +234,7 @@ class GuardSession:
 
     def _at_rest(self) -> bool:
         """The client waits for the user, and if it had got an answer we would know."""
-        quiet = self._loop.time() - self._frames.last_output > _AT_REST_S
-        return quiet and self._watch.channels.heard and not self._watch.detector.busy
+        return self._watch.channels.heard and not self._watch.detector.busy
 
     def _probe_interval(self) -> float:
         """As often as the settings say while somebody waits for the end of a hold; otherwise, and when it has
