@@ -68,7 +68,7 @@ def boxes(screen: Screen) -> int:
 
 
 @pytest.mark.parametrize("synchronized", [True, False], ids=["bare", "tmux"])
-@pytest.mark.parametrize("name", sorted(p.name for p in FOLDER.glob("[12].0*outage*.gz")))
+@pytest.mark.parametrize("name", sorted(p.name for p in FOLDER.glob("[12].0.[16]*-outage-[0-9]*.gz")))
 def test_the_height_is_what_the_client_erases_next(name: str, synchronized: bool) -> None:
     """Whenever it is asked: the client's own next erasure is the answer. Without synchronized updates some
     answers are `I can't tell`; wrong ones may come only with the frames that put text there to stay."""
@@ -84,11 +84,11 @@ def test_the_height_is_what_the_client_erases_next(name: str, synchronized: bool
         height = before_continue(data[max(0, end - _TAIL) : end], 0, False).count(UP)
         unknown += height == 0
         wrong += height not in (0, erasure[0].count(UP))
-    assert len(erasures) > 300
+    assert len(erasures) > 200
     if synchronized:
         assert unknown == 0
-    assert unknown <= 7
-    assert wrong <= (0 if synchronized and name.startswith("1.0") else 5)
+    assert unknown <= 0.03 * len(erasures)
+    assert wrong <= (0 if synchronized and name.startswith("1.0") else 0.02 * len(erasures))
 
 
 def test_the_alternate_screen_needs_nothing() -> None:
