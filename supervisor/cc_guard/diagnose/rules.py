@@ -236,12 +236,18 @@ def blocked(case: Case) -> Opinion | None:
 
 
 def _resets(case: Case) -> Opinion | None:
-    """Connections come about and break, in every family."""
-    tried = [finding for probe in HTTP for finding in case.all(probe) if finding.state in ("pass", "fail")]
-    broken = [f for f in tried if f.evidence.get("outcome") in ("reset_after_connect", "closed")]
-    if not tried or len(broken) < len(tried):
+    """Connections come about and lead nowhere, in every family."""
+    if case.value("tls", "error") == "not_tls":
+        why = "What answers in the place of the API does not speak TLS: a filter or a portal on the way."
+        return Opinion("tcp.blocked", LIKELY, why, ("tls", *HTTP))
+    tried = [f for probe in HTTP for f in case.all(probe) if f.state in ("pass", "warn", "fail")]
+    outcomes = {finding.evidence.get("outcome") for finding in tried}
+    if not tried or not outcomes <= {"reset_after_connect", "closed", "timeout"}:
         return None
-    why = "Connections to the API come about and are cut at once: a filter, a VPN or a VM on the way."
+    if "timeout" in outcomes:
+        why = "Connections to the API come about and are never answered: a filter, a VPN or a VM on the way."
+    else:
+        why = "Connections to the API come about and are cut at once: a filter, a VPN or a VM on the way."
     return Opinion("tcp.blocked", LIKELY, why, HTTP)
 
 
@@ -364,7 +370,8 @@ def vpn(case: Case) -> Opinion | None:
         return None
     device = tunnels[0].evidence.get("device", "")
     why = f"The way to the API goes through a tunnel ({device}), and nothing answers there."
-    return Opinion("vpn.path", POSSIBLE, why, ("link.route", *TCP))
+    silent = case.outcomes(*TCP) == {"timeout"}
+    return Opinion("vpn.path", LIKELY if silent else POSSIBLE, why, ("link.route", *TCP))
 
 
 def virtual_machine(case: Case) -> Opinion | None:
@@ -417,6 +424,7 @@ def outdated(case: Case) -> Opinion | None:
 RULES: tuple[Rule, ...] = (
     base_url_invalid,
     no_route,
+    portal,
     sinkhole,
     stale_name,
     resolver_down,
@@ -426,10 +434,10 @@ RULES: tuple[Rule, ...] = (
     proxy,
     gateway_dead,
     ipv6_broken,
+    vpn,
     blocked,
     clock_skew,
     untrusted,
-    portal,
     mtu,
     region,
     service,
@@ -439,7 +447,6 @@ RULES: tuple[Rule, ...] = (
     woke_up,
     memory,
     stuck,
-    vpn,
     virtual_machine,
     inside,
     outdated,
