@@ -302,6 +302,22 @@ def test_below_a_prompt_of_any_shape(era: str, shape: str) -> None:
     assert shown.phases == [("retrying", 4), ("retrying", 5)]
 
 
+@pytest.mark.parametrize("shape", ["one line", *PROMPT_SHAPES])
+@pytest.mark.parametrize("era", ["1.0.120", "2.0.60", "2.1.30", "2.1.132 bare", "2.1.330"])
+def test_the_same_prompt_again_after_it_has_failed(era: str, shape: str) -> None:
+    """Up, Enter: the most natural thing to do."""
+    shown = Shown(rows=60)
+    prompt = PROMPT_SHAPES.get(shape, ["say x"])
+    rows = (pairs(10, 4) if era == "1.0.120" else []) + ["  ⎿  {E}API Error: Connection error.{P}"]
+    for _ in range(2):
+        for attempt in (0, 4, 5):
+            shown.show(ERAS[era][0](attempt).replace("say x", "\n".join(prompt)))
+        shown.show(idle(f"> {prompt[0]}", *prompt[1:], *rows))
+        shown.show(idle(f"> {prompt[0]}", *prompt[1:], *rows, "", "● and now?"))
+    phases = [phase for phase, attempt in shown.phases if attempt != 4]
+    assert phases == ["retrying", "failed"] * 2
+
+
 # Narrow and wide
 
 

@@ -39,7 +39,7 @@ class Detector:
         if failed is not None:
             self._retries.forget()
         if not self._retries.seen:
-            self._heads.update(dict.fromkeys(tool_heads(rows)))
+            self._heads.update(dict.fromkeys(tool_heads(rows, self._is_output)))
             while len(self._heads) > _HEADS_KEPT:
                 del self._heads[next(iter(self._heads))]
         return [found for found in (retry, self._wait(region, now), failed) if found is not None]
@@ -83,6 +83,13 @@ class Detector:
             self._waiting = before  # what stands there now may be a retry
             return None
         return Symptom(now, before.kind, "cleared")
+
+    def _is_output(self, text: str) -> bool:
+        """Of a tool, and not what the client says of a request."""
+        known = self._signatures
+        beginnings = (*known.failures, *known.interrupts)
+        said = any(one.pattern.match(text) for one in beginnings) or known.read(text).kind is not None
+        return not said and not any(row.pattern.search(text) for row in known.retries)
 
     def _says_busy(self, row: str) -> bool:
         return any(busy.pattern.search(row) for busy in self._signatures.busy)

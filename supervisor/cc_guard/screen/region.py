@@ -215,13 +215,13 @@ def _notices(rows: list[str], spinner: int, columns: int, heads: Container[str])
     return found, host
 
 
-def tool_heads(rows: list[str]) -> Iterator[str]:
-    """The heads of tool calls, as `live_region` wants to know them, on a screen without a retry row: with a
-    bullet, or with output below."""
+def tool_heads(rows: list[str], is_output: Callable[[str], bool]) -> Iterator[str]:
+    """The heads of tool calls, as `live_region` wants to know them: with a bullet, or with output below, and
+    not what the client says below a prompt."""
     for row, below in pairwise([*rows, ""]):
         if row[:1] in _BULLETS:
             head = row
-        elif row[:2] == "  " and below.startswith(_OUTPUT):
+        elif row[:2] == "  " and below.startswith(_OUTPUT) and is_output(below[len(_OUTPUT) :].strip()):
             head = f"●{row[1:]}"
         else:
             continue
