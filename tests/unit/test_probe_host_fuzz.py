@@ -78,7 +78,7 @@ ODD = "\0\n\r\t :,.()[]{}\"'\\%*-+eEN０٣é数\ud800\U0001f600"
 
 
 def saying(random: Random, asked: str) -> str:
-    """What is said to that question: the same for the same randomness, in whatever order and thread probes ask."""
+    """What is said to that question: the same for the same randomness, in whatever order probes ask."""
     keys = [key for key in RIGHT if key in asked]
     parts = RIGHT[max(keys, key=len)].split("N") if keys else [""]
     text = parts[0] + "".join(random.choice(NUMBERS) + part for part in parts[1:])

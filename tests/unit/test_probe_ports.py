@@ -246,6 +246,7 @@ def test_macos_full_of_time_wait(macos: pytest.MonkeyPatch) -> None:
 def test_macos_tools_that_do_not_help(macos: pytest.MonkeyPatch, said: str) -> None:
     macos.setenv("FAKE_NETSTAT", said)
     macos.setenv("FAKE_SYSCTL", "{}")
+    macos.setattr(sockets, "_NETSTAT_TIMEOUT_S", 0.1 if said == "hang" else 1.5)
     assert look(ports.PROBES, "ports.range", context("macos")).state == "na"
     found = look(ports.PROBES, "ports.use", context("macos"), ports_range=RANGE)
     assert found.state == ("na" if said == "hang" else "pass")

@@ -77,7 +77,7 @@ def test_the_memory_of_the_only_machine(fakes: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("said", ["hang", "garbage"])
 def test_tart_does_not_help_but_its_processes_do(fakes: pytest.MonkeyPatch, said: str) -> None:
     fakes.setenv("FAKE_TART", said)
-    fakes.setattr(vms, "_TART_TIMEOUT_S", 0.5)
+    fakes.setattr(vms, "_TART_TIMEOUT_S", 0.1 if said == "hang" else 1.0)
     assert tart().state == "na"
     running(fakes, "70 1 90000 tart run --disk /x/data.img --suspendable dev --net-bridged en0")
     found = tart()
@@ -152,7 +152,7 @@ def test_an_engine_that_does_not_run_is_not_woken(docker: pytest.MonkeyPatch) ->
 )
 def test_docker_does_not_help(docker: pytest.MonkeyPatch, said: str, state: str, names: list[str]) -> None:
     docker.setenv("FAKE_DOCKER", said)
-    docker.setattr(vms, "_DOCKER_TIMEOUT_S", 0.5)
+    docker.setattr(vms, "_DOCKER_TIMEOUT_S", 0.1 if said == "hang" else 1.0)
     found = containers()
     assert (found.state, found.evidence["running"]) == (state, names)
 

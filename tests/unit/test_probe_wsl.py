@@ -140,7 +140,7 @@ def test_judgement(fakes: pytest.MonkeyPatch, said: str, state: str) -> None:
 
 def test_windows_does_not_answer(fakes: pytest.MonkeyPatch) -> None:
     fakes.setenv("FAKE_NETSH", "hang")
-    fakes.setattr(wsl, "_NETSH_TIMEOUT_S", 0.3)
+    fakes.setattr(wsl, "_NETSH_TIMEOUT_S", 0.1)
     started = time.monotonic()
     found = ports()
     assert (found.state, found.evidence["status"]) == ("na", None)

@@ -9,7 +9,9 @@ from cc_guard.diagnose.probe import Context
 
 # Ten times what the slowest edge needs for an answer without a model behind it; with the look at TCP before
 # it still within the six seconds that a diagnosis may take (DESIGN, section 8).
-TIMEOUT_S = 1.6
+TIMEOUT_S = 1.8
+# How late a busy machine may notice that; past it, the engine gives up on the probe and knows less.
+LATE_S = 1.0
 _HEAD_START_S = 0.25  # of the preferred family, before the other is asked as well: RFC 8305, section 8
 
 _WORDS = {

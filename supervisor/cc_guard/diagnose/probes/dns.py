@@ -3,13 +3,15 @@
 import asyncio
 import ipaddress
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from cc_guard.diagnose import nameservers, target
+from cc_guard.diagnose.look import LATE_S
 from cc_guard.diagnose.probe import Context, Probe
 from cc_guard.diagnose.query import Reply, query
 from cc_guard.diagnose.quirks import is_public
-from cc_guard.diagnose.resolve import hosts_line, is_literal, resolve
+from cc_guard.diagnose.resolve import Resolved, hosts_line, is_literal, resolve
 from cc_guard.incident.record import Finding
 
 # A resolver that works answers within a fraction of this; glibc would wait 5 s before it tries the next
@@ -80,15 +82,18 @@ async def _servers(context: Context) -> list[Finding]:
     servers = await nameservers.configured(context.facts)
     if not servers:
         return [Finding("dns.servers", "warn", "no nameserver is configured", {"server": None})]
-    return list(await asyncio.gather(*(_server(context, server, host) for server in servers)))
+    # Beside dns.system's own, whose deadline would come on top of this one.
+    system = asyncio.create_task(resolve(host, _SERVER_S))
+    return list(await asyncio.gather(*(_server(system, server, host) for server in servers)))
 
 
-async def _server(context: Context, server: nameservers.Server, host: str) -> Finding:
+async def _server(system: asyncio.Task[Resolved], server: nameservers.Server, host: str) -> Finding:
     started = time.perf_counter()
     v4, v6 = await asyncio.gather(
         query(server.address, host, "A", _SERVER_S), query(server.address, host, "AAAA", _SERVER_S)
     )
     ms = (time.perf_counter() - started) * 1000
+    known = await system
     evidence = {
         "server": server.address,
         "v4": v4.addresses,
@@ -98,7 +103,7 @@ async def _server(context: Context, server: nameservers.Server, host: str) -> Fi
         "ms": round(min(v4.ms, v6.ms), 1),
         "kind": server.kind,
         "scope": server.scope,
-        "disagrees": _disagrees(context, [*v4.addresses, *v6.addresses]),
+        "disagrees": disagrees(known.addresses, hosts_line(host), [*v4.addresses, *v6.addresses]),
     }
     if v4.addresses or v6.addresses:
         broken = next((reply.rcode for reply in (v4, v6) if reply.rcode != "NOERROR"), "")
@@ -128,15 +133,12 @@ _WORDS = {
 }
 
 
-def _disagrees(context: Context, answers: list[str]) -> bool:
+def disagrees(system: Sequence[str], hosts_file: str | None, answers: Sequence[str]) -> bool:
     """Big names have other addresses at every resolver. So only when the system's come from the hosts file,
     or can't be those of a public host, while the server's can."""
-    system = set(target.addresses(context, 4)) | set(target.addresses(context, 6))
-    if not system or not answers or system & set(answers):
+    if not system or not answers or set(system) & set(answers):
         return False
-    if context.value("dns.system", "hosts_file"):
-        return True
-    return not any(map(is_public, system)) and all(map(is_public, answers))
+    return bool(hosts_file) or (not any(map(is_public, system)) and all(map(is_public, answers)))
 
 
 def _is_address(context: Context) -> str:
@@ -148,13 +150,20 @@ def _is_address(context: Context) -> str:
 
 
 PROBES = (
-    Probe("dns.system", "Network", _system, needs=("config.route",), deadline_s=3.0, fail_late="fail"),
+    Probe(
+        "dns.system",
+        "Network",
+        _system,
+        needs=("config.route",),
+        deadline_s=_SYSTEM_S + LATE_S,
+        fail_late="fail",
+    ),
     Probe(
         "dns.servers",
         "Network",
         _servers,
-        needs=("config.route", "dns.system?"),
-        deadline_s=2.5,
+        needs=("config.route",),
+        deadline_s=_SERVER_S + LATE_S,
         fail_late="fail",
         absent=_is_address,
     ),

@@ -7,7 +7,7 @@ from typing import Any
 
 from cc_guard.diagnose import reading, target
 from cc_guard.diagnose.exchange import Answer, Request, ask
-from cc_guard.diagnose.look import TIMEOUT_S, evidence_of, first, word
+from cc_guard.diagnose.look import LATE_S, TIMEOUT_S, evidence_of, first, word
 from cc_guard.diagnose.probe import Context, Probe
 from cc_guard.diagnose.probes import clock, upload
 from cc_guard.incident.record import Finding, ProbeState
@@ -98,7 +98,7 @@ def _judged(answer: Answer, evidence: dict[str, Any], provider: str) -> tuple[Pr
 def _probe(family: int) -> Probe:
     run: Callable[[Context], Awaitable[list[Finding]]] = partial(_family, family)
     name = f"tcp.v{family}"
-    return Probe(f"http.v{family}", "Network", run, (name,), TIMEOUT_S + 0.5, "fail")
+    return Probe(f"http.v{family}", "Network", run, (name,), TIMEOUT_S + LATE_S, "fail")
 
 
 PROBES = (
@@ -108,7 +108,7 @@ PROBES = (
         "Service",
         _api,
         needs=("tcp.v4?", "tcp.v6?"),
-        deadline_s=TIMEOUT_S + 0.5,
+        deadline_s=TIMEOUT_S + LATE_S,
         fail_late="fail",
         absent=target.unknown,
     ),

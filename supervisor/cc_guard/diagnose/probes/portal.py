@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from cc_guard.diagnose import reading, target
 from cc_guard.diagnose.exchange import Request, ask
-from cc_guard.diagnose.look import evidence_of
+from cc_guard.diagnose.look import LATE_S, evidence_of
 from cc_guard.diagnose.probe import Context, Probe
 from cc_guard.diagnose.resolve import resolve
 from cc_guard.incident.record import Finding
@@ -67,7 +67,7 @@ PROBES = (
         "Network",
         _portal,
         needs=("dns.system?", "tcp.v4?", "tcp.v6?", "http.v4?", "http.v6?", "http.api?", "tls?"),
-        deadline_s=_RESOLVE_S + _TIMEOUT_S + 0.3,
+        deadline_s=_RESOLVE_S + _TIMEOUT_S + LATE_S,
         absent=_looks_fine,
     ),
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from cc_guard.diagnose import target
 from cc_guard.diagnose.exchange import Answer, Request, ask
+from cc_guard.diagnose.look import LATE_S
 from cc_guard.diagnose.probe import Context, Probe
 from cc_guard.diagnose.resolve import resolve
 from cc_guard.incident.record import Finding
@@ -88,4 +89,4 @@ def _without(context: Context) -> str:
     return "NO_PROXY takes this host out" if configuration.no_proxy else "no proxy is configured"
 
 
-PROBES = (Probe("proxy", "Network", _proxy, ("dns.system",), _TIMEOUT_S + 0.6, "fail", absent=_without),)
+PROBES = (Probe("proxy", "Network", _proxy, ("dns.system",), _TIMEOUT_S + LATE_S, "fail", absent=_without),)

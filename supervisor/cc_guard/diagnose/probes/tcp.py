@@ -7,6 +7,7 @@ from typing import Any
 
 from cc_guard.diagnose import target
 from cc_guard.diagnose.dial import dial, has_source
+from cc_guard.diagnose.look import LATE_S
 from cc_guard.diagnose.probe import Context, Probe
 from cc_guard.incident.record import Finding
 
@@ -77,7 +78,7 @@ def _probe(family: int) -> Probe:
         "Network",
         run,
         needs=("dns.system",),
-        deadline_s=_TIMEOUT_S + 0.5,
+        deadline_s=_TIMEOUT_S + LATE_S,
         fail_late="fail",
         absent=_none(family),
     )

@@ -2,7 +2,7 @@
 
 from cc_guard.diagnose import target
 from cc_guard.diagnose.exchange import Request
-from cc_guard.diagnose.look import evidence_of, first, word
+from cc_guard.diagnose.look import LATE_S, evidence_of, first, word
 from cc_guard.diagnose.probe import Context, Probe
 from cc_guard.incident.record import Finding
 
@@ -26,4 +26,4 @@ async def _upload(context: Context) -> list[Finding]:
     return [Finding("upload", "warn", f"a request of 24 KB: {word(answer.outcome)}", evidence)]
 
 
-PROBES = (Probe("upload", "Network", _upload, ("http.api",), _TIMEOUT_S + 0.5, "fail"),)
+PROBES = (Probe("upload", "Network", _upload, ("http.api",), _TIMEOUT_S + LATE_S, "fail"),)
