@@ -108,8 +108,9 @@ async def _server(system: asyncio.Task[Resolved], server: nameservers.Server, ho
     if v4.addresses or v6.addresses:
         broken = next((reply.rcode for reply in (v4, v6) if reply.rcode != "NOERROR"), "")
         if broken:
-            family = "IPv4" if v4.rcode == broken else "IPv6"
-            text = f"{server.address} answers, but not for {family} ({_WORDS.get(broken, broken)})"
+            good, bad = ("IPv6", "IPv4") if v4.rcode == broken else ("IPv4", "IPv6")
+            told = _WORDS.get(broken, f"it answers {broken}")
+            text = f"{server.address} tells {good} addresses; asked for {bad}, {told}"
             return Finding("dns.servers", "warn", text, evidence, ms)
         text = f"{server.address} answers ({evidence['ms']:.0f} ms)"
         if evidence["disagrees"]:
@@ -163,7 +164,7 @@ PROBES = (
         "Network",
         _servers,
         needs=("config.route",),
-        deadline_s=_SERVER_S + LATE_S,
+        deadline_s=_SERVER_S + 2 * LATE_S,
         fail_late="fail",
         absent=_is_address,
     ),

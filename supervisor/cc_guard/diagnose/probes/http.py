@@ -35,7 +35,8 @@ async def _family(family: int, context: Context) -> list[Finding]:
     }
     name = f"http.v{family}"
     if worst.outcome == "answered":
-        text = f"IPv{family}: {address} answers HTTP {worst.status} ({fastest:.0f} ms)"
+        slowly = ", but slowly" if evidence["slow"] else ""
+        text = f"IPv{family}: {address} answers HTTP {worst.status}{slowly} ({fastest:.0f} ms)"
         return [Finding(name, "warn" if evidence["slow"] else "pass", text, evidence)]
     if "answered" in outcomes:
         text = f"IPv{family}: {address} answers one time, and the other time {word(worst.outcome)}"

@@ -55,10 +55,10 @@ def _looks_fine(context: Context) -> str:
             odd = evidence.get("redirect") or 300 <= status < 400 or (kind == "html" and status < 500)
             if odd or (finding.state == "fail" and status < 400):
                 return ""
-    dead = [
-        finding for name in ("tcp.v4", "tcp.v6") for finding in context.of(name) if finding.state == "fail"
-    ]
-    return "" if dead and not target.connected(context) else "nothing looks like one"
+    tried = (context.value(f"tcp.v{family}", "outcomes") or {} for family in target.FAMILIES)
+    outcomes = {outcome for one in tried for outcome in one.values()}
+    blocked = outcomes & {"timeout", "refused", "reset"} and "connected" not in outcomes
+    return "" if blocked else "nothing looks like one"
 
 
 PROBES = (

@@ -6,6 +6,7 @@ from typing import Any
 from cc_guard.diagnose import certificates, target
 from cc_guard.diagnose.certificates import Certificate, Shake
 from cc_guard.diagnose.exchange import unverified
+from cc_guard.diagnose.look import LATE_S, word
 from cc_guard.diagnose.probe import Context, Probe
 from cc_guard.diagnose.quirks import is_public
 from cc_guard.incident.record import Finding
@@ -119,12 +120,12 @@ def _intercepted(context: Context, certificate: Certificate, by: list[str]) -> b
 
 
 def _finding(evidence: dict[str, Any]) -> Finding:
-    issuer = evidence["issuer"] or "an unknown issuer"
+    issuer, until = evidence["issuer"] or "an unknown issuer", (evidence["not_after"] or "?")[:10]
     if evidence["trusted"] is None:
         text = f"certificate of {evidence['subject']} by {issuer}; no authorities are known here to check it"
         return Finding("tls", "warn", text, evidence)
     if evidence["trusted"]:
-        text = f"certificate of {evidence['subject']} by {issuer}, valid until {evidence['not_after']}"
+        text = f"certificate of {evidence['subject']} by {issuer}, valid until {until}"
         if evidence["intercepted"]:
             return Finding(
                 "tls", "warn", f"{text}: not the usual issuer, TLS is inspected on the way", evidence
@@ -132,13 +133,15 @@ def _finding(evidence: dict[str, Any]) -> Finding:
         if evidence["error"]:
             return Finding("tls", "warn", f"{text}; only NODE_EXTRA_CA_CERTS vouches for it", evidence)
         return Finding("tls", "pass", text, evidence)
-    text = _TEXTS.get(evidence["error"], f"no TLS connection ({evidence['error']})")
-    return Finding("tls", "fail", text.format(**{**evidence, "issuer": issuer}), evidence)
+    values = {**evidence, "issuer": issuer, "until": until, "since": (evidence["not_before"] or "")[:10]}
+    known = _TEXTS.get(evidence["error"])
+    text = known.format(**values) if known else f"no certificate to be seen: {word(evidence['error'])}"
+    return Finding("tls", "fail", text, evidence)
 
 
 _TEXTS = {
-    "expired": "the certificate (by {issuer}) expired on {not_after}",
-    "not_yet_valid": "the certificate (by {issuer}) is valid only from {not_before}",
+    "expired": "the certificate (by {issuer}) expired on {until}",
+    "not_yet_valid": "the certificate (by {issuer}) is valid only from {since}",
     "self_signed": "the certificate of {subject} is self-signed, and nobody vouches for it",
     "untrusted_root": "the certificate is by {issuer}, whom this machine does not trust",
     "untrusted": "the certificate by {issuer} is not accepted: {detail}",
@@ -154,4 +157,8 @@ def _plain_http(context: Context) -> str:
     return "" if route.tls else "the base URL is http://, without TLS"
 
 
-PROBES = (Probe("tls", "Network", _tls, ("tcp.v4?", "tcp.v6?"), 2 * _TIMEOUT_S, "fail", absent=_plain_http),)
+PROBES = (
+    Probe(
+        "tls", "Network", _tls, ("tcp.v4?", "tcp.v6?"), 2 * _TIMEOUT_S + LATE_S, "fail", absent=_plain_http
+    ),
+)
