@@ -16,7 +16,7 @@ _ROW = (
     *("apiErrorStatus", "retryAttempt", "maxRetries", "retryInMs", "querySource", "id"),
 )
 _BLOCK = ("type", "id", "tool_use_id")
-_HOOK = ("transcript_path", "source", "error")
+_HOOK = ("transcript_path", "source", "error", "agent_id")
 
 
 def of_row(row: facts.Row) -> facts.Row | None:

@@ -7,9 +7,10 @@ from cc_guard.diagnose import reading, target
 from cc_guard.diagnose.exchange import Answer, Request, ask
 from cc_guard.diagnose.probe import Context
 
-# Ten times what the slowest edge needs for an answer without a model behind it; with the look at TCP before
-# it still within the six seconds that a diagnosis may take (DESIGN, section 8).
-TIMEOUT_S = 1.8
+# How long an answer that costs no work may take before it counts as none. A slow path is no broken one: so
+# as long as the six seconds that a diagnosis may take (DESIGN, section 8) allow, with a look for a portal
+# behind it.
+TIMEOUT_S, _LEAST_S, _UNTIL_S = 3.0, 1.5, 4.9
 # How late a busy machine may notice that; past it, the engine gives up on the probe and knows less.
 LATE_S = 1.0
 _HEAD_START_S = 0.25  # of the preferred family, before the other is asked as well: RFC 8305, section 8
@@ -46,6 +47,13 @@ def evidence_of(answer: Answer) -> dict[str, Any]:
         "skew_s": reading.skew(answer) if answered else None,
         "ms": round(answer.ms, 1),
     }
+
+
+def patience(context: Context) -> float:
+    """Seconds for one answer: less when looking the name up and connecting took long."""
+    stages = (("dns.system",), ("tcp.v4", "tcp.v6"))
+    gone = [max((f.ms for name in stage for f in context.of(name)), default=0.0) for stage in stages]
+    return min(TIMEOUT_S, max(_LEAST_S, _UNTIL_S - sum(gone) / 1000))
 
 
 async def first(context: Context, request: Request, timeout_s: float) -> tuple[Answer, str]:

@@ -10,6 +10,7 @@ from cc_guard.relay.link import QUEUE_LIMIT, RECORDING_QUEUE_LIMIT, GuardLink
 _BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
 _STEADY_S = 120.0  # a guard that lived this long starts over with the first back-off
 _EXIT_WAIT_S = 0.25
+_RECORDING_MOST_S = 30.0
 _RECORDING_WAIT_S = 3.0  # for all of the output to be in the file
 
 
@@ -91,9 +92,8 @@ class GuardProcess:
 
     def finish(self) -> None:
         """Close the link, which ends the guard, and give it a moment to write its last row."""
-        end = time.monotonic() + (_RECORDING_WAIT_S if self._recording else _EXIT_WAIT_S)
-        if self._recording:
-            self._say_the_rest(end)
+        listens = self._recording and self._say_the_rest()
+        end = time.monotonic() + (_RECORDING_WAIT_S if listens else _EXIT_WAIT_S)
         self.disown()
         while self._pid and time.monotonic() < end:
             if os.waitpid(self._pid, os.WNOHANG)[0]:
@@ -101,11 +101,14 @@ class GuardProcess:
                 return
             time.sleep(0.005)
 
-    def _say_the_rest(self, end: float) -> None:
-        link = self.link
-        while self._pid and link.queued and not link.closed and (left := end - time.monotonic()) > 0:
-            select.select([], [link.write_fd], [], left)
+    def _say_the_rest(self) -> bool:
+        """As long as the guard takes something of it, within reason; False when it does not."""
+        link, last = self.link, time.monotonic() + _RECORDING_MOST_S
+        while self._pid and link.queued and not link.closed and time.monotonic() < last:
+            if not select.select([], [link.write_fd], [], _RECORDING_WAIT_S)[1]:
+                return False
             link.flush()
+        return True
 
     def disown(self) -> None:
         """Close both ends, in a process that was forked from the relay."""

@@ -7,22 +7,25 @@ from typing import Any
 
 from cc_guard.diagnose import reading, target
 from cc_guard.diagnose.exchange import Answer, Request, ask
-from cc_guard.diagnose.look import LATE_S, TIMEOUT_S, evidence_of, first, word
+from cc_guard.diagnose.look import LATE_S, TIMEOUT_S, evidence_of, first, patience, word
 from cc_guard.diagnose.probe import Context, Probe
 from cc_guard.diagnose.probes import clock, upload
 from cc_guard.incident.record import Finding, ProbeState
+from cc_guard.probe.route import Route
 
 # Between the two looks: a firewall that resets by what the first connection taught it needs a moment.
 _PAUSE_S = 0.15
 # From here on an answer that costs no work is called slow; also over a satellite it takes 0.7 s for TLS 1.3.
-_SLOW_MS = 1000.0
+_SLOW_MS = 1500.0
 
 
 async def _family(family: int, context: Context) -> list[Finding]:
     """`HEAD /`, twice. Evidence: family, address, what `evidence_of` lists of the look that went worse, looks
     (both outcomes), slow."""
     route, address = target.route(context), str(context.value(f"tcp.v{family}", "best"))
-    looks = await asyncio.gather(*(_look(route, address, delay) for delay in (0.0, _PAUSE_S)))
+    looks = await asyncio.gather(
+        *(_look(route, address, delay, patience(context)) for delay in (0.0, _PAUSE_S))
+    )
     worst = next((look for look in looks if look.outcome != "answered"), looks[0])
     outcomes = [look.outcome for look in looks]
     fastest = min((look.ms for look in looks if look.outcome == "answered"), default=0.0)
@@ -37,16 +40,16 @@ async def _family(family: int, context: Context) -> list[Finding]:
     if worst.outcome == "answered":
         slowly = ", but slowly" if evidence["slow"] else ""
         text = f"IPv{family}: {address} answers HTTP {worst.status}{slowly} ({fastest:.0f} ms)"
-        return [Finding(name, "warn" if evidence["slow"] else "pass", text, evidence)]
+        return [Finding(name, "pass", text, evidence)]
     if "answered" in outcomes:
         text = f"IPv{family}: {address} answers one time, and the other time {word(worst.outcome)}"
         return [Finding(name, "warn", text, evidence)]
     return [Finding(name, "fail", f"IPv{family}: {address}: {word(worst.outcome)}", evidence)]
 
 
-async def _look(route: Any, address: str, delay_s: float) -> Answer:
+async def _look(route: Route, address: str, delay_s: float, timeout_s: float) -> Answer:
     await asyncio.sleep(delay_s)
-    return await ask(route, address, Request("HEAD", "/"), TIMEOUT_S)
+    return await ask(route, address, Request("HEAD", "/"), timeout_s - delay_s)
 
 
 async def _api(context: Context) -> list[Finding]:
@@ -56,7 +59,7 @@ async def _api(context: Context) -> list[Finding]:
     if not target.connected(context):
         return [target.nobody("http.api")]
     request = Request("POST", target.path(context), b"{}", (("Content-Type", "application/json"),))
-    answer, address = await first(context, request, TIMEOUT_S)
+    answer, address = await first(context, request, patience(context))
     kind, message = reading.error(answer)
     evidence = {
         "path": request.target,
