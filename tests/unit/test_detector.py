@@ -801,11 +801,19 @@ def test_nothing_is_pending_when_only_another_frame_can_tell_more() -> None:
 def test_after_lost_output_everything_is_new() -> None:
     shown = Shown()
     shown.show(v2_1_330(4))
-    shown.detector.forget()
+    shown.detector.lose_sight()
     assert not shown.detector.busy
     assert not shown.detector.waiting
     shown.show(v2_1_330(4))
     assert [s.attempt for s in shown.told] == [4, 4]
+
+
+def test_a_row_that_went_while_nobody_saw_has_gone() -> None:
+    shown = Shown()
+    shown.show(v2_1_330(4))
+    shown.detector.lose_sight()
+    shown.show(DONE)
+    assert shown.phases == [("retrying", 4), ("cleared", None)]
 
 
 def test_the_same_picture_is_looked_at_once() -> None:

@@ -224,7 +224,7 @@ def test_after_lost_output_an_error_on_the_screen_is_history() -> None:
     rows, _, _ = FAILURES["2.1.330"]
     shown = Shown()
     shown.show(working_2_1(rows[0]))
-    shown.detector.forget()
+    shown.detector.lose_sight()
     shown.show(idle(*rows))
     assert shown.told == []
 

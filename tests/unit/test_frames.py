@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cc_guard.relay import link
 from cc_guard.screen import frames as frames_module
 from cc_guard.screen.frames import QUIET_S, Frames
 from cc_guard.screen.model import Screen
@@ -101,12 +100,20 @@ def test_a_storm_of_frames_is_not_looked_at_frame_by_frame(looks: Looks) -> None
 
 
 def test_never_inside_a_synchronized_update(looks: Looks) -> None:
-    looks.output(BEGIN + b"half", then=5.0)
+    looks.output(BEGIN + b"half", then=0.5)
     for _ in range(20):
         looks.output(b".", then=0.01)
     assert looks.seen == []
     looks.output(END)
     assert looks.texts == ["half" + "." * 20]
+
+
+def test_an_update_without_an_end_is_not_waited_for(looks: Looks) -> None:
+    """Terminals give up after a second as well."""
+    looks.output(BEGIN + b"half", then=2.0)
+    assert looks.seen == []
+    looks.output(b".", then=1.0)
+    assert looks.texts[-1] == "half."
 
 
 @pytest.mark.parametrize(

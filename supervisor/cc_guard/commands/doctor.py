@@ -121,7 +121,7 @@ def _text(findings: list[Finding], verdict: Verdict, sections: dict[str, str], t
         lines.append(_paint(f"✓ {verdict.summary}", "32"))
     else:
         sure = (
-            "" if verdict.confidence >= 0.8 else " (probably)" if verdict.confidence >= 0.5 else " (perhaps)"
+            "" if verdict.confidence >= SURE else " (probably)" if verdict.confidence >= POSSIBLE else " (?)"
         )
         lines.append(_paint(f"✗ {plain(verdict.summary)}", "31") + sure)
         lines.append(f"  Cause: {verdict.cause}")
@@ -148,6 +148,12 @@ def _text(findings: list[Finding], verdict: Verdict, sections: dict[str, str], t
         lines.append(f"Not looked at (not here, or not without what failed above): {names}")
     lines.append(f"({took_s:.1f} s)")
     return "\n".join(lines) + "\n"
+
+
+def _how_sure(confidence: float) -> str:
+    if confidence >= SURE:
+        return ""
+    return " (probably)" if confidence >= POSSIBLE else " (perhaps)"
 
 
 def _mark(finding: Finding) -> str:

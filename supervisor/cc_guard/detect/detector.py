@@ -63,9 +63,9 @@ class Detector:
         """The row on the screen says that the client waits before its next attempt: nothing is under way."""
         return self._retries.waiting
 
-    def forget(self) -> None:
+    def lose_sight(self) -> None:
         """The screen is not known any more."""
-        self._retries.forget()
+        self._retries.lose_sight()
         self._failures.forget()
         self._waiting = None
         self._picture = ""

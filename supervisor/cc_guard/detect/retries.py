@@ -50,6 +50,7 @@ class RetryDetector:
         self._since = 0.0  # when the row was first seen as it is
         self._gone: float | None = None
         self._told: Symptom | None = None
+        self._orphan: Symptom | None = None  # told before the screen was lost
         self._above_before = ""
         """The row above the spinner while the client was at work and no retry row stood there."""
         self._covered = False
@@ -135,25 +136,33 @@ class RetryDetector:
         shown = self._told is not None and not self._covered
         return shown and self._last is not None and self._last.retry_in_s is not None
 
+    def lose_sight(self) -> None:
+        """The screen is not known any more: when it is again, a row that is not there has gone."""
+        told = self._told or self._orphan
+        self.forget()
+        self._orphan = told
+
     def forget(self) -> None:
-        """The screen is not known any more."""
-        self._last = self._gone = self._told = None
+        """What was told is over."""
+        self._last = self._gone = self._told = self._orphan = None
         self._above_before = ""
         self.at_work = False
 
     def _tell(self, row: RetryRow, now: float, confirmed: bool) -> Symptom:
+        self._orphan = None
         self._told = _symptom(row, self._signatures.read(row.label), now, confirmed)
         return self._told
 
     def _vanished(self, now: float, settled: bool) -> Symptom | None:
         if self._last is None:
-            return None
+            orphan, self._orphan = self._orphan, None
+            return _cleared(orphan, now) if orphan else None
         self._gone = now if self._gone is None else min(self._gone, now)
         if not settled and now - self._gone < _GONE_S:
             return None
         gone, told = self._gone, self._told
         self._last = self._gone = self._told = None
-        return Symptom(gone, told.kind, "cleared", told.code, told.http_status) if told else None
+        return _cleared(told, gone) if told else None
 
     def _find(self, region: LiveRegion, screen: ScreenLike, rows: list[str]) -> RetryRow | None:
         for pattern in self._signatures.retries:
@@ -255,6 +264,10 @@ def _lowest_notice(region: LiveRegion) -> tuple[Block | None, str | None]:
 
 def _position(row: RetryRow) -> tuple[int, float | None]:
     return row.attempt, row.retry_in_s
+
+
+def _cleared(told: Symptom, now: float) -> Symptom:
+    return Symptom(now, told.kind, "cleared", told.code, told.http_status)
 
 
 def _symptom(row: RetryRow, reading: Reading, now: float, confirmed: bool) -> Symptom:

@@ -66,7 +66,7 @@ class Watch:
     def lost(self, offset: int) -> None:
         """Output up to `offset` was dropped."""
         self.frames.lost(offset)
-        self.detector.forget()
+        self.detector.lose_sight()
         self._suspect = None
 
     # The screen

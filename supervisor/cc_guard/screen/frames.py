@@ -14,6 +14,7 @@ from cc_guard.screen.model import Screen
 QUIET_S = 0.04  # a client's writes of one frame are less than 30 ms apart (measured)
 _LONGEST_S = 0.25  # look at least this often while output never ceases
 _GAP_S = 0.03  # and at most this often
+_LONGEST_UPDATE_S = 1.0  # Ghostty's, after which it draws whatever there is
 _TAIL = 32 * 1024
 _MOST_CELLS = 1_000_000  # `stty rows 65535 cols 65535` would take 17 s and all memory
 _REPAINT_BYTES = 40  # the longest of _FULL_REPAINT
@@ -49,6 +50,7 @@ class Frames:
         self.tail = b""
         self.last_output = 0.0
         self._last_look = 0.0
+        self._update_began = 0.0
         self._unseen_since: float | None = None
         self._quiet: Timer | None = None
         self._again: Timer | None = None
@@ -60,8 +62,12 @@ class Frames:
 
     @property
     def complete(self) -> bool:
-        """The client is between two frames."""
-        return self.screen is not None and not self.screen.synchronized and self.screen.at_rest
+        """The client is between two frames. Terminals do not wait for ever for an update's end, either."""
+        if self.screen is None or not self.screen.at_rest:
+            return False
+        if not self.screen.synchronized:
+            return True
+        return self._clock.time() - self._update_began > _LONGEST_UPDATE_S
 
     def resize(self, columns: int, rows: int) -> None:
         """In cells; a terminal that does not know its size says 0."""
@@ -93,7 +99,10 @@ class Frames:
             self.screen = Screen(self._columns, self._rows)
             self.stale = False
             data = seen[repaint.start() :]
+        was_synchronized = self.screen.synchronized
         self.screen.feed(data)
+        if not was_synchronized or _SYNC_END in data:
+            self._update_began = now
         self._unseen_since = self._unseen_since or now
         if (_SYNC_END in data and now - self._last_look >= _GAP_S) or now - self._unseen_since >= _LONGEST_S:
             self._look(settled=False)
