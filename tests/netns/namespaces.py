@@ -13,11 +13,13 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 _CLONE_NEWNET = 0x40000000
+_MACS = ("02:00:00:00:77:01", "02:00:00:00:77:02")
 _numbers = itertools.count()
 T = TypeVar("T")
 
@@ -32,6 +34,37 @@ class Namespace:
 
     def ip(self, *arguments: str) -> None:
         _ip("-n", self.name, *arguments)
+
+    def batch(self, lines: list[str]) -> None:
+        """Many of `ip`'s commands at once, such as `route add …`."""
+        _ip("-n", self.name, "-batch", "-", text="\n".join(lines))
+
+    def argv(self, *command: str) -> list[str]:
+        """A command in this namespace, with its own /etc/resolv.conf and /etc/hosts."""
+        return ["ip", "netns", "exec", self.name, *command]
+
+    def etc(self, **files: str) -> None:
+        """Its own files in /etc, by `resolv_conf` and `hosts`: ip-netns(8)."""
+        folder = _etc(self.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name.replace("_", ".")).write_text(text)
+
+    def sysctl(self, values: Mapping[str, object]) -> None:
+        """Of the network: `net.ipv4.ip_local_port_range` and the like."""
+        if values:
+            words = [f"{name}={value}" for name, value in values.items()]
+            _run(self.argv("sysctl", "-q", "-w", *words))
+
+    def nft(self, incoming: Iterable[str] = (), outgoing: Iterable[str] = ()) -> None:
+        """Rules as in `tcp flags syn drop`; what none of them takes, passes."""
+        chains = "".join(
+            f"chain {hook} {{ type filter hook {hook} priority 0; {'; '.join(rules)}; }}\n"
+            for hook, rules in (("input", list(incoming)), ("output", list(outgoing)))
+            if rules
+        )
+        if chains:
+            _run(self.argv("nft", "-f", "-"), f"table inet faults {{\n{chains}}}\n")
 
     def run(self, function: Callable[[], T]) -> T:
         """What `function` returns or raises, run in this namespace."""
@@ -77,7 +110,8 @@ def wired() -> Iterator[tuple[Namespace, Namespace]]:
         for name in names:
             _ip("netns", "add", name)
         here, there = map(Namespace, names)
-        here.ip("link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", there.name)
+        peer = ("peer", "name", "wire", "address", _MACS[1], "netns", there.name)
+        here.ip("link", "add", "wire", "address", _MACS[0], "type", "veth", *peer)
         for namespace, host in ((here, 1), (there, 2)):
             for address in (f"10.77.0.{host}/24", f"fd77::{host}/64"):
                 namespace.ip("address", "add", address, "dev", "wire", "nodad")
@@ -87,13 +121,28 @@ def wired() -> Iterator[tuple[Namespace, Namespace]]:
             there.ip("address", "add", address, "dev", "lo", "nodad")
         here.ip("route", "add", "10.77.1.0/24", "via", "10.77.0.2")
         here.ip("route", "add", "fd78::/64", "via", "fd77::2")
+        # Else IPv6 would take a second to learn it, on a link that is new.
+        here.ip("neighbor", "add", "fd77::2", "lladdr", _MACS[1], "dev", "wire")
+        there.ip("neighbor", "add", "fd77::1", "lladdr", _MACS[0], "dev", "wire")
         yield here, there
     finally:
         for name in names:
             subprocess.run(["ip", "netns", "del", name], capture_output=True, timeout=20)
+            shutil.rmtree(_etc(name), ignore_errors=True)
 
 
-def _ip(*arguments: str) -> None:
-    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, timeout=20)
+def _etc(name: str) -> Path:
+    return Path("/etc/netns") / name
+
+
+def _ip(*arguments: str, text: str = "") -> None:
+    _run(["ip", *arguments], text)
+
+
+def _run(argv: list[str], text: str = "") -> None:
+    try:
+        done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=20)
+    except OSError as error:
+        raise SetupError(f"{argv[0]}: {error}") from error
     if done.returncode:
-        raise SetupError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+        raise SetupError(f"{' '.join(argv)}: {done.stderr.strip()}")

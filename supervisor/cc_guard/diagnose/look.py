@@ -12,7 +12,7 @@ from cc_guard.diagnose.probe import Context
 # behind it.
 TIMEOUT_S, _LEAST_S, _UNTIL_S = 3.0, 1.5, 4.9
 # How late a busy machine may notice that; past it, the engine gives up on the probe and knows less.
-LATE_S = 1.0
+LATE_S = 1.5
 _HEAD_START_S = 0.25  # of the preferred family, before the other is asked as well: RFC 8305, section 8
 
 _WORDS = {
