@@ -156,6 +156,9 @@ def small() -> Iterator[Namespace]:
         subprocess.run(["ip", "netns", "del", name], capture_output=True, timeout=20)
 
 
+ALL_BUT_ONE = (300, 301)  # the kernel gives up before it has tried the last one, now and then
+
+
 def set_up(name: str, value: str) -> None:
     Path(f"/proc/sys/net/ipv4/{name}").write_text(value)
 
@@ -184,13 +187,14 @@ def judge(address: str) -> tuple[Finding, Finding]:
 
 
 def test_all_ports_in_time_wait(small: Namespace) -> None:
-    assert small.run(lambda: spend(400, "127.0.0.1")) == 301
+    made = small.run(lambda: spend(400, "127.0.0.1"))
+    assert made in ALL_BUT_ONE
     used, bound = small.run(lambda: judge("127.0.0.1"))
     assert used.state == "fail"
-    assert used.evidence["by_state"]["TIME_WAIT"] == 301
-    assert (used.evidence["share"], used.evidence["time_wait_share"]) == (1.0, 1.0)
+    assert used.evidence["by_state"]["TIME_WAIT"] == made
+    assert used.evidence["time_wait_share"] == used.evidence["share"] > 0.99
     assert used.evidence["top"] == [], "nobody has a socket in TIME_WAIT any more"
-    assert used.evidence["peers"] == [{"address": "127.0.0.1", "port": API_PORT, "sockets": 301}]
+    assert used.evidence["peers"] == [{"address": "127.0.0.1", "port": API_PORT, "sockets": made}]
     assert (bound.state, bound.evidence["errno"], bound.evidence["ok"]) == ("fail", "EADDRINUSE", False)
 
 
@@ -204,10 +208,11 @@ def test_filling(small: Namespace) -> None:
 
 def test_all_ports_in_use_but_towards_another_address(small: Namespace) -> None:
     """Linux can still connect to the API: each destination has all the ports of its own."""
-    assert small.run(lambda: spend(400, "127.0.0.1")) == 301
+    made = small.run(lambda: spend(400, "127.0.0.1"))
+    assert made in ALL_BUT_ONE
     used, _ = small.run(lambda: judge("127.0.0.2"))
     assert used.state == "pass"
-    assert (used.evidence["in_range"], used.evidence["ports_in_range"]) == (0, 301)
+    assert (used.evidence["in_range"], used.evidence["ports_in_range"]) == (0, made)
     assert small.run(lambda: spend(1, "127.0.0.2")) == 1
 
 

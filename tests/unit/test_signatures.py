@@ -187,7 +187,8 @@ ADVERSARIAL = [
 
 @pytest.mark.parametrize("piece", ADVERSARIAL)
 def test_no_pattern_takes_long(piece: str) -> None:
-    """100 kB, which is a hundred times a screen; they run over text that anybody may have written."""
+    """100 kB, which is a hundred times a screen; they run over text that anybody may have written. One that
+    goes back and forth would take minutes."""
     s = shipped()
     patterns = {entry.id: entry.pattern for entry in (*s.retries, *s.waits)}
     patterns |= {entry.id: entry.pattern for entry in (*s.failures, *s.fragments, *s.interrupts, *s.busy)}
@@ -199,9 +200,9 @@ def test_no_pattern_takes_long(piece: str) -> None:
     slow = {}
     for id_, pattern in patterns.items():
         spent = _cpu_seconds(pattern, text)
-        if spent > 0.05:  # or the machine was busy
+        if spent > 0.5:  # or the machine was busy
             spent = min(_cpu_seconds(pattern, text) for _ in range(5))
-        if spent > 0.05:
+        if spent > 0.5:
             slow[id_] = spent
     assert slow == {}
 
