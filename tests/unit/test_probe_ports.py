@@ -129,7 +129,7 @@ def test_our_own_sockets_are_counted_and_we_are_named(monkeypatch: pytest.Monkey
     assert found.state == "fail"
     assert found.evidence["towards"] == "api"
     assert found.evidence["in_range"] >= 20
-    assert found.evidence["time_wait_share"] == 0
+    assert found.evidence["time_wait_share"] < 0.5, "others use ports, too"
     assert found.evidence["top"][0]["pid"] == os.getpid()
     assert {"address": "127.0.0.1", "port": port, "sockets": 20} in found.evidence["peers"]
 
