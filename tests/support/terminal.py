@@ -59,7 +59,7 @@ class Terminal:
         """Types a prompt and, when the program has drawn it, Enter: together they would be a paste."""
         self.type(text)
         self.wait_for(text)
-        time.sleep(0.3)
+        time.sleep(0.6)
         self.key("Enter")
 
     def screen(self) -> str:
