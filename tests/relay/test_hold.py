@@ -11,6 +11,7 @@ import pytest
 
 from cc_guard.relay import link
 from cc_guard.relay.hold import LEASE_S
+from cc_guard.relay.mend import _WINDOW_S
 from tests.relay.clients import BEAT, COUNT, KEYS, READY, SIZES, SLEEP, STUBBORN, SUSPENDS
 from tests.relay.conftest import Open
 from tests.relay.harness import Outer, stopped
@@ -426,7 +427,7 @@ def test_no_mend_for_a_client_that_draws_late(hold: Callable[..., Held]) -> None
     held = hold(DRAWS)
     held.guard.notice(b"", b"", mend=b"\x1b[7A")
     held.guard.release()
-    held.outer.pump(0.8)
+    held.outer.pump(_WINDOW_S + 0.3)
     held.outer.type(b"d")
     held.outer.wait_for(b"<DRAWN>")
     assert b"\x1b[7A" not in held.outer.output

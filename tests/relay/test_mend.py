@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cc_guard.relay.mend import Mend, draws_at_cursor
+from cc_guard.relay.mend import _WINDOW_S, Mend, draws_at_cursor
 from tests.relay.test_bytes import recorded
 
 MOVE = b"\x1b[4A\r\x1b[J"
@@ -82,7 +82,7 @@ def test_after_a_while_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("cc_guard.relay.mend.time.monotonic", lambda: now)
     waiting = Mend(MOVE)
-    now += 0.4
+    now += _WINDOW_S - 0.1
     assert waiting.before(b"\x1b[?25l") is None
     now += 0.2
     assert waiting.before(b"text") == b""
