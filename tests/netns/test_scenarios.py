@@ -1,14 +1,13 @@
 """Real faults in network namespaces, and what the diagnosis finds in them: one file in `scenarios/` each."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tests.conftest import unavailable
-from tests.netns.conftest import JUDGED
 from tests.netns.namespaces import SetupError, missing
 from tests.netns.scenario import Scenario, all_of_them, diagnosed
 from tests.netns.scenario import missing as unmet
@@ -55,12 +54,14 @@ def test_what_is_found(scenario: Scenario, results: Results) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: str(scenario.name))
-def test_the_verdict(scenario: Scenario, results: Results) -> None:
+def test_the_verdict(
+    scenario: Scenario, results: Results, record_property: Callable[[str, object], None]
+) -> None:
     try:
         verdict = results[scenario.name].result()["verdict"]
     except SetupError as error:
         unavailable(str(error))
-    JUDGED[scenario.cause, verdict["cause"] or ""] += 1
+    record_property("judged", [scenario.cause, verdict["cause"] or ""])
     assert (verdict["cause"] or "") == scenario.cause, verdict
 
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from cc_guard.channels.reader import ChannelReader
 from cc_guard.channels.spool import HookEvent
 from cc_guard.detect.detector import Detector
-from cc_guard.detect.retries import RetryDetector
 from cc_guard.detect.signatures import shipped
 from cc_guard.incident.record import Symptom
 from cc_guard.screen.model import Colour
@@ -208,7 +207,7 @@ def test_every_part_of_a_region_is_where_it_says(rows: list[str], columns: int) 
 @settings(max_examples=100, deadline=None)
 @given(pictures=sketches(GLYPHS + TROUBLE), back=st.integers(0, 4))
 def test_a_clock_that_jumps(pictures: list[Sketch], back: int) -> None:
-    detector = RetryDetector(shipped())
+    detector = Detector(shipped())
     for number, picture in enumerate(pictures):
         now = 1000.0 - 3600 * (number == back)
         detector.frame(picture, now)

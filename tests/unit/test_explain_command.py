@@ -263,7 +263,7 @@ def test_the_platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(os.path, "exists", lambda path: path == "/run/.containerenv")
     assert machine.platform() == "container"
     monkeypatch.setattr(os.path, "exists", lambda path: False)
-    monkeypatch.setattr(machine, "_kernel", lambda: "linux version 6.6.87.2-microsoft-standard-wsl2")
+    monkeypatch.setattr("platform.release", lambda: "6.6.87.2-microsoft-standard-WSL2")
     assert machine.platform() == "wsl2"
-    monkeypatch.setattr(machine, "_kernel", lambda: "linux version 6.1.0-18-amd64")
+    monkeypatch.setattr("platform.release", lambda: "6.1.0-18-amd64")
     assert machine.platform() == "linux"

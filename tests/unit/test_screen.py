@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cc_guard.detect.retries import RetryDetector
+from cc_guard.detect.detector import Detector
 from cc_guard.detect.signatures import shipped
 from cc_guard.guard.repaint import before_continue
 from cc_guard.screen.model import Screen
@@ -159,7 +159,7 @@ _sizes = st.tuples(st.integers(1, 120), st.integers(1, 50))
 def test_whatever_comes(chunks: list[bytes], first: tuple[int, int], then: tuple[int, int]) -> None:
     """No bytes and no size make the screen, the region, the detector or the mend raise."""
     screen = Screen(*first)
-    detector = RetryDetector(shipped())
+    detector = Detector(shipped())
     for number, chunk in enumerate(chunks):
         screen.feed(chunk)
         if number == len(chunks) // 2:

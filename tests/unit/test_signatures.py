@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cc_guard.detect import signatures
-from cc_guard.detect.retries import RetryDetector
+from cc_guard.detect.detector import Detector
 from cc_guard.detect.signatures import SignatureError, Signatures, load, shipped
 from cc_guard.incident.record import Kind, Symptom
 from cc_guard.screen.model import Screen
@@ -465,13 +465,13 @@ _GREY, _ORANGE, _RED, _PLAIN = "\x1b[38;2;153;153;153m", "\x1b[38;2;215;119;87m"
 def watch(*pictures: str) -> list[Symptom]:
     """What the detector finds when each picture stands for two seconds."""
     screen = Screen(100, 30)
-    detector = RetryDetector(shipped())
-    found = []
+    detector = Detector(shipped())
+    found: list[Symptom] = []
     for number, picture in enumerate(pictures):
         screen.feed(f"\x1b[2J\x1b[H{picture}".replace("\n", "\r\n").encode())
         for tenth in range(20):
-            found.append(detector.frame(screen, 1000 + number * 2 + tenth / 10, settled=tenth > 0))
-    return [symptom for symptom in found if symptom is not None]
+            found += detector.frame(screen, 1000 + number * 2 + tenth / 10, settled=tenth > 0)
+    return found
 
 
 def above_a_box(text: str, spinner: str) -> str:

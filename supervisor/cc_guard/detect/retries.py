@@ -13,7 +13,7 @@ from cc_guard.detect.signatures import Reading, RetryPattern, Signatures, wait_s
 from cc_guard.incident.record import Symptom
 from cc_guard.screen.colours import is_ansi, is_chromatic, is_warm
 from cc_guard.screen.model import ScreenLike
-from cc_guard.screen.region import Block, LiveRegion, has_box, live_region
+from cc_guard.screen.region import Block, LiveRegion, has_box
 
 _GONE_S = 0.1  # old clients erase the row and draw it again in two frames
 _PLAIN_HOST = re.compile(r"you: (?P<prompt>.+)|[^\s…]+…(?: |$)")  # the user's prompt, or the client's spinner
@@ -59,12 +59,6 @@ class RetryDetector:
         self.at_work = False
         """By the last frame the client is at work: its spinner stands above its input box."""
 
-    def frame(self, screen: ScreenLike, now: float, settled: bool = False) -> Symptom | None:
-        """`now` is epoch seconds, for the symptom. `settled`: no output has come for a while."""
-        rows = screen.rows()
-        region = live_region(rows, screen.columns, self._signatures.is_spinner)
-        return self.look(rows, region, screen, now, settled)
-
     def look(
         self,
         rows: list[str],
@@ -72,10 +66,10 @@ class RetryDetector:
         screen: ScreenLike,
         now: float,
         settled: bool,
-        ending: bool = False,
+        ending: bool,
     ) -> Symptom | None:
-        """The same with the rows and the live region that others need as well. `ending`: what stands there
-        instead of the row may be the final failure."""
+        """`rows` and `region` are the screen's, `now` is epoch seconds. `settled`: no output has come for a
+        while. `ending`: what stands there instead of the row may be the final failure."""
         self.at_work = region is not None
         self._covered = not has_box(rows)
         if self._covered:

@@ -7,6 +7,7 @@ Arguments may hold secrets: they are for finding programs, and never become evid
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from cc_guard.diagnose import tools
 from cc_guard.diagnose.facts import Facts
@@ -86,7 +87,7 @@ def _from_proc() -> list[Process]:
             continue
         process = parse_stat(
             tools.read(f"{_PROC}/{entry}/stat", 4096),
-            lambda pid=entry: tools.read(f"{_PROC}/{pid}/cmdline", _MOST_ARGUMENTS),  # type: ignore[misc]
+            partial(tools.read, f"{_PROC}/{entry}/cmdline", _MOST_ARGUMENTS),
             page_mb,
         )
         if process is not None:

@@ -1,6 +1,5 @@
 """The one sentence at the end, and what to do."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,11 +49,3 @@ def decide(findings: dict[str, list[Finding]], symptom: Symptom | None = None) -
 def _fix(cause: Cause) -> tuple[str, ...]:
     advice = advise([cause], "", machine.platform(), {})
     return tuple(one.fix for one in advice if one.fix)
-
-
-def by_section(findings: Sequence[Finding], sections: dict[str, str]) -> dict[str, list[Finding]]:
-    """Findings under the section of their probe."""
-    found: dict[str, list[Finding]] = {}
-    for finding in findings:
-        found.setdefault(sections[finding.probe], []).append(finding)
-    return found

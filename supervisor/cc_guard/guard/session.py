@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import sys
 import time
 
 from cc_guard import settings_cache
@@ -278,5 +279,6 @@ def _signatures() -> signatures.Signatures:
     """With the user's own, which were checked when cc-guard started; edited to nonsense since, without."""
     try:
         return signatures.load()
-    except signatures.SignatureError:
+    except signatures.SignatureError as error:
+        print(error, file=sys.stderr)  # which is the guard's log
         return signatures.shipped()
