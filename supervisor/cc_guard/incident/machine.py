@@ -8,6 +8,7 @@ seconds. The driver carries the effects out and feeds what comes of them back as
     holding   the relay was asked to stop the client between two frames
     held      the client is stopped; probing goes on
     going     the client goes on after a hold and has not shown progress yet
+    down      the client has given up; when the path is good it is told to go on (recovery.py)
     muted     the user ended the hold: hands off until this episode is over
     fading    over, by a hook or the transcript, which are quicker than the screen: its old row may still show
 
@@ -17,15 +18,109 @@ nothing: the client retries, and the incident says so. A hold lives on the repor
 with a sign that the client has gone on after all, it ends.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from cc_guard.incident.record import Action, Cause, Finding, Kind, Outcome, Symptom
+from cc_guard.incident import recovery
+from cc_guard.incident.events import (
+    Answered,
+    Ask,
+    Checked,
+    Configured,
+    Diagnose,
+    Diagnosed,
+    Effect,
+    Event,
+    Exited,
+    Hold,
+    HoldEnded,
+    HoldStarted,
+    Interrupted,
+    Noticed,
+    Notify,
+    Probe,
+    Probed,
+    Progressed,
+    Prompted,
+    Ran,
+    Record,
+    Release,
+    Restart,
+    Restarted,
+    Resumed,
+    Run,
+    Seen,
+    Suspended,
+    Tick,
+    Type,
+    Typed,
+    Undo,
+)
+from cc_guard.incident.moment import Moment
+from cc_guard.incident.record import Finding, Outcome, Symptom
+from cc_guard.incident.state import (
+    FINDINGS_KEPT,
+    PATH_MEMORY_S,
+    SILENT_PATH_S,
+    Policy,
+    Question,
+    Report,
+    State,
+    path,
+    with_action,
+    with_finding,
+)
 
-# A first probe that is still out after this long counts as no answer: on a path that swallows packets it
-# would take its whole deadline, and the client would spend retries meanwhile.
-SILENT_PATH_S = 0.4
-# How long after a result the path is taken to be as that probe found it.
-PATH_MEMORY_S = 3.0
+__all__ = [
+    "DIAGNOSE_AFTER_S",
+    "FADING_S",
+    "FINDINGS_KEPT",
+    "HELD_KINDS",
+    "LOST_S",
+    "PATH_MEMORY_S",
+    "SETTLE_S",
+    "SILENT_PATH_S",
+    "SYMPTOMS_KEPT",
+    "TRIAL_S",
+    "Answered",
+    "Ask",
+    "Checked",
+    "Configured",
+    "Diagnose",
+    "Diagnosed",
+    "Effect",
+    "Event",
+    "Exited",
+    "Hold",
+    "HoldEnded",
+    "HoldStarted",
+    "Interrupted",
+    "Moment",
+    "Noticed",
+    "Notify",
+    "Policy",
+    "Probe",
+    "Probed",
+    "Progressed",
+    "Prompted",
+    "Question",
+    "Ran",
+    "Record",
+    "Release",
+    "Report",
+    "Restart",
+    "Restarted",
+    "Resumed",
+    "Run",
+    "Seen",
+    "State",
+    "Suspended",
+    "Tick",
+    "Type",
+    "Typed",
+    "Undo",
+    "step",
+]
+
 # After its retry row is gone the client is believed to go on, unless a failure is reported within this time.
 SETTLE_S = 1.5
 # A path that has never answered a probe may be one that only the client can use: an authenticating gateway,
@@ -40,219 +135,8 @@ FADING_S = 3.0
 # A blip is over before its cause would be known; what lasts may have changed by the second time.
 DIAGNOSE_AFTER_S = (0.5, 60.0)
 SYMPTOMS_KEPT = 60
-FINDINGS_KEPT = 60
 # The rest is an answer of the API, or of what stands in for it: a pause would race the client's own waits.
 HELD_KINDS = ("connection", "timeout", "stall", "tls", "proxy", "server_error")
-
-
-# Events
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A symptom, and the source that showed it."""
-
-    symptom: Symptom
-    source: str
-
-
-@dataclass(frozen=True)
-class Progressed:
-    """The client got an answer. `source`: transcript or hook."""
-
-    source: str
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A probe made while the client works: whether probes can tell anything about its path."""
-
-    reachable: bool
-
-
-@dataclass(frozen=True)
-class Probed:
-    finding: Finding
-    reachable: bool
-
-
-@dataclass(frozen=True)
-class HoldStarted:
-    pass
-
-
-@dataclass(frozen=True)
-class HoldEnded:
-    """`by_user`: the release key, Ctrl-C, Escape, or somebody's SIGCONT."""
-
-    reason: str
-    by_user: bool
-
-
-@dataclass(frozen=True)
-class Suspended:
-    """The user pressed Ctrl-Z."""
-
-
-@dataclass(frozen=True)
-class Resumed:
-    pass
-
-
-@dataclass(frozen=True)
-class Exited:
-    """The client is gone, or the session is over for us."""
-
-
-@dataclass(frozen=True)
-class Diagnosed:
-    """What the probes make of it: a cause, how sure (0 to 1), and what they found wrong."""
-
-    cause: Cause
-    confidence: float
-    summary: str
-    findings: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True)
-class Noticed:
-    """Something that is not a failure, but may explain one."""
-
-    finding: Finding
-
-
-@dataclass(frozen=True)
-class Interrupted:
-    """The user has stopped the client's work: it waits for another prompt."""
-
-    source: str
-
-
-@dataclass(frozen=True)
-class Tick:
-    """`at_rest`: the client does nothing, and if it had got an answer we would have been told."""
-
-    at_rest: bool = False
-
-
-Event = (
-    Seen
-    | Progressed
-    | Noticed
-    | Diagnosed
-    | Interrupted
-    | Checked
-    | Probed
-    | HoldStarted
-    | HoldEnded
-    | Suspended
-    | Resumed
-    | Exited
-    | Tick
-)
-
-
-# Effects
-
-
-@dataclass(frozen=True)
-class Probe:
-    """Start or stop probing the path."""
-
-    on: bool
-
-
-@dataclass(frozen=True)
-class Hold:
-    pass
-
-
-@dataclass(frozen=True)
-class Release:
-    pass
-
-
-@dataclass(frozen=True)
-class Diagnose:
-    """Find out why: once when an incident has opened, and once more when it goes on for long."""
-
-    symptom: Symptom
-
-
-@dataclass(frozen=True)
-class Record:
-    """The incident as it is now. `outcome` is `open` until the last record of an incident."""
-
-    report: "Report"
-
-
-@dataclass(frozen=True)
-class Notify:
-    """One sentence for people."""
-
-    text: str
-
-
-Effect = Probe | Hold | Release | Diagnose | Record | Notify
-
-
-# State
-
-
-@dataclass(frozen=True)
-class Policy:
-    """`hold`: whether a hold is allowed at all; `hold_from`: the first attempt at which it is. `trusted`:
-    whether probes are known to find the client's path (True), known not to (False), or neither. While probes
-    are on, one reports at least every `report_s`."""
-
-    hold: bool = True
-    hold_from: int = 2
-    trusted: bool | None = None
-    report_s: float = 30.0
-
-
-@dataclass(frozen=True)
-class Report:
-    """What the history keeps of an incident, with times on the machine's clock."""
-
-    started: float
-    kind: Kind
-    code: str | None = None
-    cause: Cause | None = None
-    confidence: float | None = None
-    outcome: Outcome = "open"
-    ended: float | None = None
-    symptoms: tuple[Symptom, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    actions: tuple[Action, ...] = ()
-    sources: tuple[str, ...] = ()
-    retries_spent: int = 0
-    held_s: float = 0.0
-    reachable: float | None = None
-    progressed: float | None = None
-
-
-@dataclass(frozen=True)
-class State:
-    """`phase` is one of the words at the top of this file."""
-
-    policy: Policy = field(default_factory=Policy)
-    phase: str = "idle"
-    report: Report | None = None
-    symptom: Symptom | None = None
-    suspended: bool = False
-    probing_since: float | None = None
-    answered: float | None = None
-    unanswered: float | None = None
-    hold_started: float | None = None
-    cleared: float | None = None
-    doubted: float | None = None  # when the screen showed a failure that nothing has confirmed yet
-    alive: float = 0.0  # when the client last showed that it retries, or was let go
-    path_noted: bool = False
-    probed: str = ""  # what the last probe's finding said
-    asked: int = 0  # how often the cause has been asked for
-    trials: int = 0
-    on_trial: int | None = None  # the attempt that was let through
 
 
 def step(state: State, event: Event, now: float) -> tuple[State, list[Effect]]:
@@ -275,15 +159,27 @@ def step(state: State, event: Event, now: float) -> tuple[State, list[Effect]]:
         case Resumed():
             return _decide(replace(state, suspended=False), [], now)
         case Exited():
-            return _end(state, "abandoned", now)
+            return _end(state, "failed" if state.phase == "down" else "abandoned", now)
         case Diagnosed():
             return _diagnosed(state, event)
         case Noticed(finding):
             return _noticed(state, finding)
         case Interrupted(source):
             return _interrupted(state, source, now)
-        case Tick(at_rest):
-            return _ask_why(*_tick(state, at_rest, now), now)
+        case Configured():
+            return _configured(state, event), []
+        case Prompted():
+            return recovery.prompted(state, now)
+        case Typed():
+            return _recorded(state, *recovery.typed(state, event, now))
+        case Restarted():
+            return _recorded(state, *recovery.restarted(state, event, now))
+        case Ran():
+            return _recorded(state, *recovery.ran(state, event, now))
+        case Answered():
+            return _recorded(state, *recovery.answered(state, event, now))
+        case Tick(at_rest, moment):
+            return _care(*_ask_why(*_tick(state, at_rest, now), now), moment, now)
 
 
 def _seen(state: State, symptom: Symptom, source: str, now: float) -> tuple[State, list[Effect]]:
@@ -323,16 +219,27 @@ def _failed(state: State, symptom: Symptom, source: str, now: float) -> tuple[St
         if not symptom.confirmed:
             return state, []  # the model may have written it
         state = _open(state, symptom, now)
+    if state.phase == "down" and not symptom.confirmed:
+        return state, []
     state, _ = _note(state, symptom, source)
     if symptom.confirmed:
-        return _end(state, "failed", now)
+        return _give_up(state, symptom, now)
     return _decide(replace(state, doubted=now, cleared=None), [_record(state)], now)
+
+
+def _give_up(state: State, symptom: Symptom, now: float) -> tuple[State, list[Effect]]:
+    """The client has stopped trying."""
+    if not recovery.gives_up(state):
+        return _end(state, "failed", now)
+    state, effects = _stop_holding(state, now)
+    state, more = recovery.down(replace(state, symptom=symptom), now)
+    return state, [*effects, *more, _record(state)]
 
 
 def _cleared(state: State, source: str, now: float) -> tuple[State, list[Effect]]:
     if state.phase in ("muted", "fading"):
         return replace(state, phase="idle", cleared=None, symptom=None), []
-    if state.report is None:
+    if state.report is None or state.phase == "down":
         return state, []
     return _decide(replace(state, cleared=now, report=_with_source(state.report, source)), [], now)
 
@@ -361,10 +268,10 @@ def _probed(state: State, finding: Finding, reachable: bool, now: float) -> tupl
         return state, []
     changed = state.probed != finding.state
     if changed:
-        report = _with_finding(report, finding)
+        report = with_finding(report, finding)
         state = replace(state, probed=finding.state)
     if reachable:
-        state = replace(state, answered=now, policy=replace(state.policy, trusted=True))
+        state = _answer(state, finding, now)
         was_gone = state.unanswered is not None or state.phase in ("holding", "held")
         if was_gone and report.reachable is None:
             report = replace(report, reachable=now)
@@ -374,6 +281,24 @@ def _probed(state: State, finding: Finding, reachable: bool, now: float) -> tupl
     state = replace(state, report=report)
     effects: list[Effect] = [_record(state)] if changed else []
     return _decide(state, effects, now)
+
+
+def _answer(state: State, finding: Finding, now: float) -> State:
+    """The path answers. For a client that has given up it makes a difference when it did not before."""
+    status = finding.evidence.get("http_status")
+    was_gone = state.unanswered is not None and state.unanswered > (state.answered or 0.0)
+    was_bad = was_gone or (state.status or 0) >= 500
+    ill = isinstance(status, int) and status >= 500
+    if state.phase == "down" and was_bad and not ill:
+        due = min(state.care.due, now + recovery.TOLD_TWICE_S)
+        state = replace(state, care=replace(state.care, fresh=True, due=due))
+    return replace(
+        state,
+        answered=now,
+        proven=finding.state == "pass",
+        status=status if isinstance(status, int) else None,
+        policy=replace(state.policy, trusted=True),
+    )
 
 
 def _hold_started(state: State, now: float) -> tuple[State, list[Effect]]:
@@ -403,14 +328,15 @@ def _diagnosed(state: State, event: Diagnosed) -> tuple[State, list[Effect]]:
         return state, []
     if event.confidence >= (report.confidence or 0.0):
         report = replace(report, cause=event.cause, confidence=event.confidence)
-    state = replace(state, report=_with_finding(report, *event.findings))
+    care = replace(state.care, diagnosing=None)
+    state = replace(state, report=with_finding(report, *event.findings), care=care)
     return state, [_record(state), Notify(event.summary)]
 
 
 def _noticed(state: State, finding: Finding) -> tuple[State, list[Effect]]:
     if state.report is None:
         return state, [Notify(finding.summary)]
-    state = replace(state, report=_with_finding(state.report, finding))
+    state = replace(state, report=with_finding(state.report, finding))
     return state, [_record(state)]
 
 
@@ -443,23 +369,46 @@ def _ask_why(state: State, effects: list[Effect], now: float) -> tuple[State, li
         return state, effects
     if state.asked >= len(DIAGNOSE_AFTER_S) or now - report.started < DIAGNOSE_AFTER_S[state.asked]:
         return state, effects
-    return replace(state, asked=state.asked + 1), [*effects, Diagnose(symptom)]
+    care = replace(state.care, diagnosing=now)
+    return replace(state, asked=state.asked + 1, care=care), [*effects, Diagnose(symptom)]
+
+
+def _configured(state: State, event: Configured) -> State:
+    policy = replace(
+        state.policy,
+        hold=event.hold,
+        hold_from=event.hold_from,
+        nudge=event.nudge,
+        restart=event.restart,
+        rungs=event.rungs,
+    )
+    return replace(state, policy=policy)
+
+
+def _care(state: State, effects: list[Effect], moment: Moment, now: float) -> tuple[State, list[Effect]]:
+    after, more = _recorded(state, *recovery.step(state, moment, now, _end))
+    return after, [*effects, *more]
+
+
+def _recorded(before: State, state: State, effects: list[Effect]) -> tuple[State, list[Effect]]:
+    changed = state.report is not None and state.report is not before.report
+    return state, [*effects, _record(state)] if changed else effects
 
 
 def _decide(state: State, effects: list[Effect], now: float) -> tuple[State, list[Effect]]:
     """Hold, let go, or leave it: after every event, from the state alone."""
-    path = _path(state, now)
+    way = path(state, now)
     if state.phase in ("holding", "held"):
-        if path in ("good", "unheard") or not _holdable(state):
+        if way in ("good", "unheard") or not _holdable(state):
             state, effects = _let_go(state, effects, now)
         elif _trial_due(state, now):
             attempt = _spent(state.symptom)
             state, effects = _let_go(state, effects, now)
             state = replace(state, trials=state.trials + 1, on_trial=attempt)
     elif state.phase in ("watching", "going") and _holdable(state):
-        if path == "bad":
+        if way == "bad":
             return replace(state, phase="holding"), [*effects, Hold()]
-        if path == "good" and state.phase == "watching" and not state.path_noted:
+        if way == "good" and state.phase == "watching" and not state.path_noted:
             note = Notify(
                 "The API answers while requests fail: no pause would help, Claude Code retries by itself."
             )
@@ -480,6 +429,7 @@ def _holdable(state: State) -> bool:
         and state.policy.trusted is not False
         and (state.on_trial is None or _spent(symptom) > state.on_trial)
         and not state.suspended
+        and not state.past.tripped
         and state.cleared is None
         and state.doubted is None
         and symptom is not None
@@ -487,18 +437,6 @@ def _holdable(state: State) -> bool:
         and symptom.kind in HELD_KINDS
         and _spent(symptom) >= state.policy.hold_from
     )
-
-
-def _path(state: State, now: float) -> str:
-    heard = max(t for t in (state.probing_since, state.answered, state.unanswered, 0.0) if t is not None)
-    if now - heard > state.policy.report_s:
-        return "unheard"  # something is wrong with the probes, not with the path
-    if state.answered is not None and state.answered >= (state.unanswered or 0.0):
-        return "good" if now - state.answered <= PATH_MEMORY_S else "unknown"
-    if state.unanswered is not None:
-        return "bad"
-    silent = state.probing_since is not None and now - state.probing_since >= SILENT_PATH_S
-    return "bad" if silent else "unknown"
 
 
 def _let_go(state: State, effects: list[Effect], now: float) -> tuple[State, list[Effect]]:
@@ -518,10 +456,11 @@ def _close_hold(state: State, status: str, now: float) -> State:
     started, report = state.hold_started, state.report
     if started is None or report is None:
         return state
-    wall = _wall(report, started)
-    action = Action("hold.wait", "ok" if status == "ended" else status, "", wall, now - started)
-    report = replace(report, actions=(*report.actions, action), held_s=report.held_s + now - started)
-    return replace(state, report=report, hold_started=None)
+    status = "ok" if status == "ended" else status
+    state = with_action(state, "hold.wait", status, "", started, now - started)
+    report = state.report
+    assert report is not None
+    return replace(state, report=replace(report, held_s=report.held_s + now - started), hold_started=None)
 
 
 def _end(state: State, outcome: Outcome, now: float) -> tuple[State, list[Effect]]:
@@ -532,8 +471,9 @@ def _end(state: State, outcome: Outcome, now: float) -> tuple[State, list[Effect
     report = state.report
     assert report is not None
     state = replace(state, report=replace(report, outcome=outcome, ended=now))
-    effects = [*effects, Probe(False), _record(state)]
-    fresh = State(policy=state.policy, suspended=state.suspended)
+    state, more = recovery.close(state, now)
+    effects = [*effects, *more, Probe(False), _record(state)]
+    fresh = State(policy=state.policy, suspended=state.suspended, past=state.past)
     if outcome == "released":
         fresh = replace(fresh, phase="muted")
     elif outcome == "recovered" and state.cleared is None:
@@ -567,15 +507,6 @@ def _note(state: State, symptom: Symptom, source: str) -> tuple[State, bool]:
     return replace(state, report=report), True
 
 
-def _with_finding(report: Report, *findings: Finding) -> Report:
-    """The first ones and the latest: a path that comes and goes has thousands."""
-    kept = (*report.findings, *findings)
-    if len(kept) > FINDINGS_KEPT:
-        half = FINDINGS_KEPT // 2
-        kept = (*kept[:half], *kept[-half:])
-    return replace(report, findings=kept)
-
-
 def _said(symptom: Symptom) -> tuple[object, ...]:
     return symptom.kind, symptom.phase, symptom.code, symptom.http_status, symptom.attempt, symptom.confirmed
 
@@ -586,11 +517,6 @@ def _spent(symptom: Symptom | None) -> int:
 
 def _with_source(report: Report, source: str) -> Report:
     return report if source in report.sources else replace(report, sources=(*report.sources, source))
-
-
-def _wall(report: Report, monotonic: float) -> float:
-    """A time of the machine's clock as epoch seconds, by the first symptom, which has both."""
-    return report.symptoms[0].t + (monotonic - report.started) if report.symptoms else monotonic
 
 
 def _earlier(one: float | None, other: float) -> float:

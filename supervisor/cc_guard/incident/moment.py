@@ -1,0 +1,55 @@
+"""Whether this is a moment to touch the client. Pure; what is not known counts against it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+QUIET_S = 3.0  # DESIGN, section 5: "no key from the user for 3 s"
+
+Prompt = Literal["empty", "draft", "menu", "mode", "view", "busy", "vim", "unknown"]
+
+_IN_THE_WAY: dict[Prompt, str] = {
+    "draft": "there is a draft in the input box",
+    "menu": "Claude Code asks something",
+    "mode": "the input box is not in prompt mode",
+    "view": "another view is open",
+    "busy": "Claude Code is at work",
+    "vim": "the input box is not in insert mode",
+    "unknown": "the input box can't be seen",
+}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What the client and its user are at. `prompt`: the input box. `keys_s`: seconds since the user's last
+    key. `tools`: calls under way. `asked`: a permission is wanted. `session`: its id is known. `kept`: a
+    draft could be typed again, every character of it."""
+
+    prompt: Prompt = "unknown"
+    keys_s: float = 0.0
+    tools: int = 0
+    asked: bool = False
+    session: bool = False
+    kept: bool = False
+
+
+def against_typing(moment: Moment) -> str:
+    """Why nothing may be typed now; empty when it may."""
+    return _against_both(moment) or _IN_THE_WAY.get(moment.prompt, "")
+
+
+def against_restart(moment: Moment, retrying: bool) -> str:
+    """Why the client may not be ended now. While it is `retrying` nothing streams, though it looks busy."""
+    if not moment.session:
+        return "its session is not known"
+    if moment.prompt == "draft" and not moment.kept:
+        return "the draft in the input box could not be kept"
+    harmless = moment.prompt in ("empty", "draft") or (moment.prompt == "busy" and retrying)
+    return _against_both(moment) or ("" if harmless else _IN_THE_WAY[moment.prompt])
+
+
+def _against_both(moment: Moment) -> str:
+    if moment.tools:
+        return "a tool is running"
+    if moment.asked:
+        return "Claude Code asks for a permission"
+    return "you are typing" if moment.keys_s < QUIET_S else ""
