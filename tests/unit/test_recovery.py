@@ -100,7 +100,7 @@ def test_a_client_that_has_given_up_is_told_to_go_on_when_the_path_is_back() -> 
         replace(SAFE, prompt="mode"),
         replace(SAFE, prompt="view"),
         replace(SAFE, prompt="busy"),
-        replace(SAFE, prompt="vim"),
+        replace(SAFE, prompt="vim-normal"),
         replace(SAFE, prompt="unknown"),
         replace(SAFE, keys_s=2.9),
         replace(SAFE, tools=1),
@@ -144,6 +144,18 @@ def test_what_no_words_can_help_ends_at_once(kind: Kind) -> None:
     run.failed(kind)
     assert run.report.outcome == "failed"
     assert not [e for e in run.effects if isinstance(e, m.Type | m.Restart)]
+
+
+def test_a_usage_limit_is_over_when_the_client_says_so_and_a_minute_later() -> None:
+    run = Run()
+    symptom = Symptom(WALL, "usage_limit", "failed", confirmed=True)
+    run.do(m.Seen(symptom, "hook", over_in_s=1800.0))
+    assert not [e for e in run.good(1859) if isinstance(e, m.Type | m.Restart)]
+    assert m.Type("continue") in run.good(3)
+    run.do(m.Typed(True))
+    run.do(m.Seen(symptom, "hook"))
+    assert not [e for e in run.good(600) if isinstance(e, m.Type | m.Restart)]
+    assert run.report.outcome == "failed"
 
 
 @pytest.mark.parametrize("kind", ["overloaded", "rate_limit"])
@@ -390,7 +402,7 @@ def test_ladder_gentlest_first_and_what_was_tried_less() -> None:
     assert to_tell((NETSH,), "wsl.network", 0.6) == [NETSH]
 
 
-prompts = st.sampled_from(["empty", "draft", "menu", "mode", "view", "busy", "vim", "unknown"])
+prompts = st.sampled_from(["empty", "draft", "menu", "mode", "view", "busy", "vim-normal", "unknown"])
 moments = st.builds(
     Moment,
     prompt=prompts,

@@ -11,10 +11,11 @@ from cc_guard.incident.state import Question, Report
 
 @dataclass(frozen=True)
 class Seen:
-    """A symptom, and the source that showed it."""
+    """A symptom, and the source that showed it. `over_in_s`: when the limit that it tells of is over."""
 
     symptom: Symptom
     source: str
+    over_in_s: float | None = None
 
 
 @dataclass(frozen=True)

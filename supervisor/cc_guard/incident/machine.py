@@ -142,8 +142,8 @@ HELD_KINDS = ("connection", "timeout", "stall", "tls", "proxy", "server_error")
 def step(state: State, event: Event, now: float) -> tuple[State, list[Effect]]:
     """The next state and what is to be done, in order."""
     match event:
-        case Seen(symptom, source):
-            return _seen(state, symptom, source, now)
+        case Seen(symptom, source, over_in_s):
+            return _seen(state, symptom, source, over_in_s, now)
         case Progressed(source):
             return _progressed(state, source, now)
         case Checked(reachable):
@@ -182,12 +182,14 @@ def step(state: State, event: Event, now: float) -> tuple[State, list[Effect]]:
             return _care(*_ask_why(*_tick(state, at_rest, now), now), moment, now)
 
 
-def _seen(state: State, symptom: Symptom, source: str, now: float) -> tuple[State, list[Effect]]:
+def _seen(
+    state: State, symptom: Symptom, source: str, over_in_s: float | None, now: float
+) -> tuple[State, list[Effect]]:
     match symptom.phase:
         case "retrying":
             return _retrying(state, symptom, source, now)
         case "failed":
-            return _failed(state, symptom, source, now)
+            return _failed(state, symptom, source, over_in_s, now)
         case "cleared":
             return _cleared(state, source, now)
         case _:
@@ -212,7 +214,9 @@ def _retrying(state: State, symptom: Symptom, source: str, now: float) -> tuple[
     return _decide(state, effects, now)
 
 
-def _failed(state: State, symptom: Symptom, source: str, now: float) -> tuple[State, list[Effect]]:
+def _failed(
+    state: State, symptom: Symptom, source: str, over_in_s: float | None, now: float
+) -> tuple[State, list[Effect]]:
     if state.phase == "muted":
         return replace(state, phase="idle"), []
     if state.report is None:
@@ -223,16 +227,18 @@ def _failed(state: State, symptom: Symptom, source: str, now: float) -> tuple[St
         return state, []
     state, _ = _note(state, symptom, source)
     if symptom.confirmed:
-        return _give_up(state, symptom, now)
+        return _give_up(state, symptom, over_in_s, now)
     return _decide(replace(state, doubted=now, cleared=None), [_record(state)], now)
 
 
-def _give_up(state: State, symptom: Symptom, now: float) -> tuple[State, list[Effect]]:
+def _give_up(
+    state: State, symptom: Symptom, over_in_s: float | None, now: float
+) -> tuple[State, list[Effect]]:
     """The client has stopped trying."""
-    if not recovery.gives_up(state):
+    if not recovery.can_help(state, over_in_s):
         return _end(state, "failed", now)
     state, effects = _stop_holding(state, now)
-    state, more = recovery.down(replace(state, symptom=symptom), now)
+    state, more = recovery.down(replace(state, symptom=symptom), over_in_s, now)
     return state, [*effects, *more, _record(state)]
 
 

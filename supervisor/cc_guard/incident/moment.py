@@ -5,7 +5,7 @@ from typing import Literal
 
 QUIET_S = 3.0  # DESIGN, section 5: "no key from the user for 3 s"
 
-Prompt = Literal["empty", "draft", "menu", "mode", "view", "busy", "vim", "unknown"]
+Prompt = Literal["empty", "draft", "menu", "mode", "view", "busy", "vim-normal", "unknown"]
 
 _IN_THE_WAY: dict[Prompt, str] = {
     "draft": "there is a draft in the input box",
@@ -13,7 +13,7 @@ _IN_THE_WAY: dict[Prompt, str] = {
     "mode": "the input box is not in prompt mode",
     "view": "another view is open",
     "busy": "Claude Code is at work",
-    "vim": "the input box is not in insert mode",
+    "vim-normal": "the input box is not in insert mode",
     "unknown": "the input box can't be seen",
 }
 

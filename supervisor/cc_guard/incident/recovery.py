@@ -26,7 +26,16 @@ UNSEEN_S = 5.0
 # retries have taken three minutes already; `retry-after` is seconds to a minute as a rule.
 _LATER_S: dict[Kind, float] = {"server_error": 30.0, "overloaded": 120.0, "rate_limit": 120.0}
 PATH_KINDS: tuple[Kind, ...] = ("connection", "timeout", "stall", "proxy")
-NUDGED_KINDS: tuple[Kind, ...] = (*PATH_KINDS, "server_error", "overloaded", "rate_limit", "auth")
+NUDGED_KINDS: tuple[Kind, ...] = (
+    *PATH_KINDS,
+    "server_error",
+    "overloaded",
+    "rate_limit",
+    "usage_limit",
+    "auth",
+)
+# The server may lag behind its own clock, and everybody comes back at the full hour.
+_LIMIT_OVER_S = 60.0
 # The effect of a remedy shows within this, or it had none.
 EFFECT_S = 8.0
 QUESTION_S = 300.0  # no answer by then is a no
@@ -40,15 +49,17 @@ STUCK_S = 10.0
 End = Callable[[State, Outcome, float], tuple[State, list[e.Effect]]]
 
 
-def gives_up(state: State) -> bool:
+def can_help(state: State, over_in_s: float | None) -> bool:
     """Whether the incident goes on after the client has given up: there is something that can be done."""
     report, policy = state.report, state.policy
+    if report is not None and report.kind == "usage_limit" and over_in_s is None:
+        return False
     if report is None or state.past.tripped or report.kind not in NUDGED_KINDS or not policy.nudge:
         return False
     return report.kind != "auth" or policy.restart or any("auth.expired" in r.causes for r in policy.rungs)
 
 
-def down(state: State, now: float) -> tuple[State, list[e.Effect]]:
+def down(state: State, over_in_s: float | None, now: float) -> tuple[State, list[e.Effect]]:
     """The client has given up."""
     report, care = state.report, state.care
     assert report is not None
@@ -56,6 +67,8 @@ def down(state: State, now: float) -> tuple[State, list[e.Effect]]:
         return state, []
     seen = state.unanswered is not None
     later = _LATER_S.get(report.kind, TOLD_TWICE_S if seen or report.kind == "auth" else UNSEEN_S)
+    if over_in_s is not None:
+        later = max(over_in_s, 0.0) + _LIMIT_OVER_S
     again = care.nudges > 0
     care = replace(
         care, due=now + later, fresh=not again and report.kind != "auth", typing=None, restarting=None
@@ -65,7 +78,7 @@ def down(state: State, now: float) -> tuple[State, list[e.Effect]]:
         effects.append(e.Probe(True))
         state = replace(state, probing_since=now)
     if again:
-        state = replace(state, asked=min(state.asked, 1))
+        state = replace(state, asked=0)
     return replace(state, phase="down", care=care, cleared=None, doubted=None, alive=now), effects
 
 
@@ -83,7 +96,7 @@ def step(state: State, moment: Moment, now: float, end: End) -> tuple[State, lis
     state, effects = _tell(state, effects)
     state, effects = _remedy(state, effects, now)
     if state.phase == "down":
-        if now - state.alive > DOWN_MOST_S:
+        if now - max(state.alive, care.due) > DOWN_MOST_S:
             return _with(effects, *end(state, "failed", now))
         return _with(effects, *_go_on(state, moment, now, end))
     if state.phase == "watching" and _stuck(state) and _idle(state.care):
