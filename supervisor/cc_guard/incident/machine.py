@@ -296,7 +296,7 @@ def _answer(state: State, finding: Finding, now: float) -> State:
     was_bad = was_gone or (state.status or 0) >= 500
     ill = isinstance(status, int) and status >= 500
     if state.phase == "down" and was_bad and not ill:
-        due = min(state.care.due, now + recovery.TOLD_TWICE_S)
+        due = min(state.care.due, max(now, state.alive + recovery.TOLD_TWICE_S))
         state = replace(state, care=replace(state.care, fresh=True, due=due))
     return replace(
         state,
