@@ -24,7 +24,11 @@ class Owner:
 
     @classmethod
     def current(cls) -> "Owner":
-        pid = os.getpid()
+        return cls.of(os.getpid())
+
+    @classmethod
+    def of(cls, pid: int) -> "Owner":
+        """Another process, as seen from here; `started` is empty when there is none, or nobody knows."""
         return cls(pid, _host(), _start_time(pid) or "")
 
     def is_gone(self) -> bool | None:
@@ -36,7 +40,7 @@ class Owner:
         if namespace != here_namespace:
             return None
         started = _start_time(self.pid)
-        return None if started is None else started != self.started
+        return None if started is None else not started or started != self.started
 
 
 def _host() -> str:

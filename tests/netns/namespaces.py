@@ -50,21 +50,38 @@ class Namespace:
         for name, text in files.items():
             (folder / name.replace("_", ".")).write_text(text)
 
-    def sysctl(self, values: Mapping[str, object]) -> None:
-        """Of the network: `net.ipv4.ip_local_port_range` and the like."""
+    @contextmanager
+    def sysctl(self, values: Mapping[str, object]) -> Iterator[None]:
+        """Of the network: `net.ipv4.ip_local_port_range` and the like. Afterwards they are as before."""
+        files = {name: Path("/proc/sys", *name.split(".")) for name in values}
+        before = self.run(lambda: {name: file.read_text().strip() for name, file in files.items()})
+        self._set(values)
+        try:
+            yield
+        finally:
+            self._set(before)
+
+    def _set(self, values: Mapping[str, object]) -> None:
         if values:
             words = [f"{name}={value}" for name, value in values.items()]
             _run(self.argv("sysctl", "-q", "-w", *words))
 
-    def nft(self, incoming: Iterable[str] = (), outgoing: Iterable[str] = ()) -> None:
+    @contextmanager
+    def nft(self, incoming: Iterable[str] = (), outgoing: Iterable[str] = ()) -> Iterator[None]:
         """Rules as in `tcp flags syn drop`; what none of them takes, passes."""
         chains = "".join(
             f"chain {hook} {{ type filter hook {hook} priority 0; {'; '.join(rules)}; }}\n"
             for hook, rules in (("input", list(incoming)), ("output", list(outgoing)))
             if rules
         )
-        if chains:
-            _run(self.argv("nft", "-f", "-"), f"table inet faults {{\n{chains}}}\n")
+        if not chains:
+            yield
+            return
+        _run(self.argv("nft", "-f", "-"), f"table inet faults {{\n{chains}}}\n")
+        try:
+            yield
+        finally:
+            _run(self.argv("nft", "delete", "table", "inet", "faults"))
 
     def run(self, function: Callable[[], T]) -> T:
         """What `function` returns or raises, run in this namespace."""

@@ -7,6 +7,7 @@ symptom     what the client suffers, as of a live incident: kind, phase, code, h
 
 [here]      the user's machine; [there] the rest of the world
 default_route   false: none
+addresses       more of its own, such as "2001:db8:77::1"
 device          the name of its network device (wire)
 routes          such as "blackhole 160.79.104.0/24"
 sysctl          { "net.ipv4.ip_local_port_range" = "60700 61000" }
@@ -14,7 +15,10 @@ incoming, outgoing   rules of nftables
 nameservers, hosts   what stands in resolv.conf and hosts
 environment     variables; FOLDER stands for a folder with ca.pem and other.pem (an unknown authority's)
 settings        the user's settings.json
-fill            { address, port, count }: connections that end in TIME_WAIT here
+fill            { address, port, count }: connections that end in TIME_WAIT here; or several addresses
+memory          { limit_mb, held_mb }: a control group, which another program, `holder`, has nearly filled
+asleep_s        how long the machine has slept since the mark of the guard's start
+client          a version of Claude Code that is installed, and signed in with a made-up login
 
 [dns."10.77.0.2"]   a name server, [servers.NAME] another: servers.py. Both come over those below.
 
@@ -27,6 +31,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,13 +39,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.netns.namespaces import Namespace, wired
+from cc_guard.diagnose import clocks
+from tests.netns.namespaces import Namespace, SetupError, wired
 from tests.netns.servers import API_4, API_6, APPLE, NAMES, Certificates, answering_names, serving
+from tests.support.client import InstallError, installed, sign_in
+from tests.support.groups import GroupError, limited
 
 FOLDER = Path(__file__).parent / "scenarios"
 ROOT = Path(__file__).parent.parent.parent
 
-_DOCTOR = "cc_guard.diagnose"
+DOCTOR = "cc_guard.diagnose"
 SERVERS: dict[str, dict[str, Any]] = {
     "api_4": {"at": [API_4], "does": "api", "tls": "good"},
     "api_6": {"at": [API_6], "does": "api", "tls": "good"},
@@ -80,37 +88,66 @@ def load(path: Path) -> Scenario:
 @contextmanager
 def staged(scenario: Scenario, certificates: Certificates) -> Iterator[Namespace]:
     """The user's machine, with all that is wrong. Raises SetupError."""
-    with wired() as (here, there), contextlib.ExitStack() as stack:
-        _address(here, there, scenario)
+    with stage_for(scenario, certificates) as stage:
+        stage.turn_into(scenario)
+        yield stage.here
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The user's machine and a rest of the world that may change. `now`: what is to be ended before."""
+
+    here: Namespace
+    there: Namespace
+    certificates: Certificates
+    servers: Mapping[str, Any]
+    now: contextlib.ExitStack
+
+    def turn_into(self, scenario: Scenario) -> None:
+        """All is as the scenario has it, but for the machine's addresses, routes, resolv.conf and hosts.
+        Connections are cut, as by any change of network. Raises SetupError."""
+        self.now.close()
         names: dict[str, dict[str, Any]] = {"10.77.0.2": {}}
         names.update({address: dict(table) for address, table in scenario.dns.items()})
         for address, table in names.items():
             table.setdefault("records", NAMES)
-            stack.enter_context(answering_names(there, address, table))
-        for name in {**SERVERS, **scenario.servers}:
-            server = {**SERVERS.get(name, {}), **scenario.servers.get(name, {})}
-            side = here if server.get("where") == "here" else there
-            stack.enter_context(serving(side, server, certificates))
-        for namespace, given in ((here, scenario.here), (there, scenario.there)):
-            namespace.sysctl(given.get("sysctl", {}))
-            namespace.nft(given.get("incoming", ()), given.get("outgoing", ()))
+            self.now.enter_context(answering_names(self.there, address, table))
+        for name in {**self.servers, **scenario.servers}:
+            server = {**self.servers.get(name, {}), **scenario.servers.get(name, {})}
+            side = self.here if server.get("where") == "here" else self.there
+            self.now.enter_context(serving(side, server, self.certificates))
+        for namespace, given in ((self.here, scenario.here), (self.there, scenario.there)):
+            self.now.enter_context(namespace.sysctl(given.get("sysctl", {})))
+            self.now.enter_context(namespace.nft(given.get("incoming", ()), given.get("outgoing", ())))
         if fill := scenario.here.get("fill"):
-            _fill(here, fill)
-        yield here
+            _fill(self.here, fill)
+
+
+@contextmanager
+def stage_for(
+    machine: Scenario, certificates: Certificates, servers: Mapping[str, Any] = SERVERS
+) -> Iterator[Stage]:
+    """A machine as `[here]` of a scenario says, and nobody else yet. Raises SetupError."""
+    with wired() as (here, there), contextlib.ExitStack() as now:
+        _address(here, there, machine)
+        yield Stage(here, there, certificates, servers, now)
 
 
 def _address(here: Namespace, there: Namespace, scenario: Scenario) -> None:
     addresses = {API_4, API_6, APPLE, *scenario.dns, *scenario.there.get("addresses", ())}
     addresses -= {"10.77.0.2", "fd77::2"}
+    own = scenario.here.get("addresses", ())
     there.batch(
         [f"address add {address} dev lo{' nodad' * (':' in address)}" for address in sorted(addresses)]
+        + [f"route add {address} via {'fd77::1' if ':' in address else '10.77.0.1'}" for address in own]
     )
+    lines = [f"address add {address} dev wire{' nodad' * (':' in address)}" for address in own]
     if device := scenario.here.get("device"):
-        here.batch([f"link set wire name {device}"])
-    routes = [f"route add {route}" for route in scenario.here.get("routes", ())]
+        lines.append(f"link set wire name {device}")
+    lines += [f"route add {route}" for route in scenario.here.get("routes", ())]
     if scenario.here.get("default_route", True):
-        routes += ["route add default via 10.77.0.2", "route add default via fd77::2"]
-    here.batch(routes)
+        lines += ["route add default via 10.77.0.2", "route add default via fd77::2"]
+    here.batch(lines)
     nameservers = scenario.here.get("nameservers", ["10.77.0.2"])
     here.etc(
         resolv_conf="".join(f"nameserver {address}\n" for address in nameservers),
@@ -119,17 +156,49 @@ def _address(here: Namespace, there: Namespace, scenario: Scenario) -> None:
 
 
 def _fill(here: Namespace, fill: Mapping[str, Any]) -> None:
-    words = (str(fill["address"]), str(fill["port"]), str(fill["count"]))
-    subprocess.run(
-        here.argv(sys.executable, "-m", "tests.netns.fill", *words), cwd=ROOT, check=True, timeout=60
-    )
+    wanted = fill["address"]
+    for address in [wanted] if isinstance(wanted, str) else wanted:
+        words = (address, str(fill["port"]), str(fill["count"]))
+        subprocess.run(
+            here.argv(sys.executable, "-m", "tests.netns.fill", *words), cwd=ROOT, check=True, timeout=60
+        )
 
 
-def diagnosed(scenario: Scenario, certificates: Certificates, folder: Path) -> dict[str, Any]:
-    """What `cc-guard doctor --json` says in it. Raises SetupError; ValueError when that is no JSON."""
+class Lacking(SetupError):
+    """Nothing that could be installed: a container without control groups of its own, an old kernel."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a command runs in the scenario: what goes before it, its environment and its folder."""
+
+    before: tuple[str, ...]
+    environ: Mapping[str, str]
+    folder: Path
+
+    def argv(self, *python: str) -> list[str]:
+        return [*self.before, sys.executable, *python]
+
+
+@contextmanager
+def placed(scenario: Scenario, certificates: Certificates, folder: Path) -> Iterator[Place]:
+    """Raises SetupError, and Lacking for one that nobody can mend."""
+    home = folder / "home"
+    environ = _home(scenario, certificates, folder, home)
+    with contextlib.ExitStack() as stack:
+        here = stack.enter_context(staged(scenario, certificates))
+        before = here.argv()
+        if table := scenario.here.get("memory"):
+            before = _in_group(stack, before, table)
+        if asleep_s := scenario.here.get("asleep_s"):
+            before = [*before, *_asleep(asleep_s)]
+            environ[clocks.MARK] = clocks.mark(time.time() - asleep_s)
+        yield Place(tuple(before), environ, home)
+
+
+def _home(scenario: Scenario, certificates: Certificates, folder: Path, home: Path) -> dict[str, str]:
     (folder / "ca.pem").write_bytes(certificates.trusted)
     (folder / "other.pem").write_bytes(certificates.untrusted)
-    home = folder / "home"
     (home / ".claude").mkdir(parents=True)
     if settings := scenario.here.get("settings"):
         (home / ".claude" / "settings.json").write_text(json.dumps(settings))
@@ -139,14 +208,48 @@ def diagnosed(scenario: Scenario, certificates: Certificates, folder: Path) -> d
         "SSL_CERT_FILE": str(folder / "ca.pem"),
         "PYTHONPATH": os.pathsep.join((str(ROOT / "supervisor"), str(ROOT))),
     }
+    if version := scenario.here.get("client"):
+        try:
+            environ["PATH"] = f"{installed(version).parent}:{environ['PATH']}"
+        except InstallError as error:
+            raise SetupError(str(error)) from error
+        sign_in(home)
     for name, value in scenario.here.get("environment", {}).items():
         environ[name] = value.replace("FOLDER", str(folder))
-    module = os.environ.get("CC_GUARD_TEST_LOOK", _DOCTOR)
-    with staged(scenario, certificates) as here:
-        argv = here.argv(sys.executable, "-m", module)
-        if scenario.symptom and module == _DOCTOR:
+    return environ
+
+
+def _in_group(stack: contextlib.ExitStack, before: list[str], table: Mapping[str, int]) -> list[str]:
+    try:
+        group = stack.enter_context(limited(table["limit_mb"]))
+    except GroupError as error:
+        raise Lacking(str(error)) from error
+    stack.enter_context(group.holding(table["held_mb"]))
+    return [*group.argv(*before), *group.seen()]
+
+
+def _asleep(seconds: int) -> list[str]:
+    """In a time namespace whose clock that goes on in sleep is ahead: time_namespaces(7)."""
+    before = ["unshare", "--time", "--boottime", str(seconds)]
+    try:
+        done = subprocess.run([*before, "true"], capture_output=True, text=True, timeout=20)
+    except OSError as error:
+        raise SetupError(f"unshare: {error}") from error
+    if done.returncode:
+        raise Lacking(f"no time namespaces here: {done.stderr.strip()}")
+    return before
+
+
+def diagnosed(scenario: Scenario, certificates: Certificates, folder: Path) -> dict[str, Any]:
+    """What `cc-guard doctor --json` says in it. Raises SetupError; ValueError when that is no JSON."""
+    module = os.environ.get("CC_GUARD_TEST_LOOK", DOCTOR)
+    with placed(scenario, certificates, folder) as place:
+        argv = place.argv("-m", module)
+        if scenario.symptom and module == DOCTOR:
             argv += ["--symptom", json.dumps({**scenario.symptom})]
-        done = subprocess.run(argv, cwd=home, env=environ, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            argv, cwd=place.folder, env=place.environ, capture_output=True, text=True, timeout=60
+        )
     try:
         found: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
@@ -179,7 +282,10 @@ def _is_like(finding: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def _same(found: Any, wanted: Any) -> bool:
-    """Tables are compared by the keys of the wanted one; `null` stands for null, `any` for all but that."""
+    """Tables are compared by the keys of the wanted one, lists of them by as many as are wanted; `null`
+    stands for null, `any` for all but that."""
+    if isinstance(wanted, list) and wanted and isinstance(wanted[0], dict):
+        return isinstance(found, list) and len(found) >= len(wanted) and all(map(_same, found, wanted))
     if isinstance(wanted, dict):
         return isinstance(found, dict) and all(_same(found.get(key), value) for key, value in wanted.items())
     if wanted == "null":

@@ -11,6 +11,7 @@ A server of a scenario is a table:
               silent     accepts, and says nothing
               close      accepts, and closes at the first byte
               proxy      opens tunnels
+              forward    passes on, in plain text, to the port `to` of the machine that the tests run on
               answers in plain text what it is given, for `speaks`
               nothing    nobody listens
     tls       good, untrusted, self_signed, expired, not_yet_valid, wrong_host; "" for plain HTTP
@@ -33,7 +34,7 @@ from email.utils import formatdate
 from typing import Any
 
 from tests.netns.namespaces import Namespace
-from tests.support.peers import Handler, Peer, head, says
+from tests.support.peers import Handler, Peer, forwards, head, says
 
 HOST = "api.anthropic.com"
 API_4, API_6, APPLE = "160.79.104.10", "2607:6bc0::10", "17.253.144.10"
@@ -137,6 +138,8 @@ def _handler(where: Namespace, server: Mapping[str, Any]) -> Handler | None:
             return _swallow
         case "speaks":
             return says([str(server["body"]).encode()])
+        case "forward":
+            return forwards(server["to"])
         case "proxy":
             return lambda connection: _tunnel(where, connection)
     raise ValueError(f"no server does {does!r}")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import unavailable
 from tests.netns.namespaces import SetupError, missing
-from tests.netns.scenario import Scenario, all_of_them, diagnosed
+from tests.netns.scenario import Lacking, Scenario, all_of_them, diagnosed
 from tests.netns.scenario import missing as unmet
 from tests.netns.servers import Certificates
 
@@ -41,10 +41,7 @@ def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: str(scenario.name))
 def test_what_is_found(scenario: Scenario, results: Results) -> None:
-    try:
-        found = results[scenario.name].result()
-    except SetupError as error:
-        unavailable(str(error))
+    found = _result(scenario, results)
     problems = unmet(scenario, found)
     slack_s = SLACK_S * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     if found["duration_s"] > scenario.most_s + slack_s:
@@ -57,12 +54,18 @@ def test_what_is_found(scenario: Scenario, results: Results) -> None:
 def test_the_verdict(
     scenario: Scenario, results: Results, record_property: Callable[[str, object], None]
 ) -> None:
-    try:
-        verdict = results[scenario.name].result()["verdict"]
-    except SetupError as error:
-        unavailable(str(error))
+    verdict = _result(scenario, results)["verdict"]
     record_property("judged", [scenario.cause, verdict["cause"] or ""])
     assert (verdict["cause"] or "") == scenario.cause, verdict
+
+
+def _result(scenario: Scenario, results: Results) -> dict[str, Any]:
+    try:
+        return results[scenario.name].result()
+    except Lacking as error:
+        pytest.skip(str(error))
+    except SetupError as error:
+        unavailable(str(error))
 
 
 def test_there_are_scenarios() -> None:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -137,6 +138,21 @@ def client_home(
     if ca is not None:
         environment["NODE_EXTRA_CA_CERTS"] = str(ca)
     return environment
+
+
+def sign_in(home: Path) -> None:
+    """A made-up login of an account, in a home that the client has used."""
+    made_up = "made-up-" * 8
+    login = {
+        "accessToken": f"sk-ant-oat01-{made_up}",
+        "refreshToken": f"sk-ant-ort01-{made_up}",
+        "expiresAt": int((time.time() + 8 * 3600) * 1000),
+        "scopes": ["user:inference", "user:profile"],
+        "subscriptionType": "max",
+    }
+    (home / ".claude").mkdir(exist_ok=True)
+    (home / ".claude" / ".credentials.json").write_text(json.dumps({"claudeAiOauth": login}))
+    (home / ".claude.json").write_text(json.dumps({"hasCompletedOnboarding": True, "numStartups": 5}))
 
 
 def box_shown(screen: str) -> bool:

@@ -140,6 +140,16 @@ def connect_proxy(target_port: int, seen: list[bytes]) -> Handler:
     return handler
 
 
+def forwards(port: int) -> Handler:
+    """Passes everything on to a port of this machine, and back."""
+
+    def handler(connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as target:
+            _pipe(connection, target)
+
+    return handler
+
+
 def _pipe(one: socket.socket, other: socket.socket) -> None:
     while True:
         pending = [s for s in (one, other) if isinstance(s, ssl.SSLSocket) and s.pending()]

@@ -17,7 +17,7 @@ import signal
 import struct
 import termios
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -134,7 +134,7 @@ class Recorder:
     def screen(self) -> str:
         return str(self.terminal.text())
 
-    def save(self, path: Path, facts: dict[str, object] | None = None) -> None:
+    def save(self, path: Path, facts: Mapping[str, object] | None = None) -> None:
         """`facts` go into the header under "cc-guard"."""
         cols, rows = map(int, self.size.split("x"))
         header = {

@@ -19,6 +19,7 @@ import pytest
 
 from cc_guard import settings_cache
 from cc_guard.channels.transcript import transcript_path
+from cc_guard.guard import diagnosis
 from cc_guard.guard.arguments import Arguments
 from cc_guard.guard.journal import Journal
 from cc_guard.guard.session import GuardSession
@@ -426,6 +427,26 @@ def test_the_client_goes_on_before_the_history_is_written(monkeypatch: pytest.Mo
         assert order[:2] == ["release", "record"]
 
     monkeypatch.setattr(Journal, "record", record)
+    play(scenario, monkeypatch)
+
+
+def test_a_failure_that_comes_at_once_is_explained_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def looked(*_: object) -> diagnosis.Diagnosis:
+        await asyncio.sleep(0.3)
+        return diagnosis.Diagnosis("tls.untrusted_ca", 0.9, "An unknown CA.", ())
+
+    async def scenario(one: World) -> None:
+        text = [
+            {"type": "text", "text": "API Error: Unable to connect to API: Self-signed certificate detected"}
+        ]
+        message = {"model": "<synthetic>", "content": text}
+        row = {"type": "assistant", "subtype": "", "isApiErrorMessage": True, "message": message}
+        one.transcript_retry(0, 0, **row)
+        await one.until(lambda: [i.outcome for i in one.incidents] == ["failed"])
+        await one.until(lambda: one.incidents[0].cause == "tls.untrusted_ca")
+        assert one.incidents[0].confidence == 0.9
+
+    monkeypatch.setattr(diagnosis, "ask", looked)
     play(scenario, monkeypatch)
 
 

@@ -4,11 +4,13 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cc_guard import paths
 from cc_guard.guard import journal as journal_module
+from cc_guard.guard.diagnosis import Diagnosis
 from cc_guard.guard.journal import Journal
 from cc_guard.history import History, HistoryError
 from cc_guard.incident.machine import Report
@@ -195,3 +197,40 @@ def test_a_home_that_is_not_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     journal.record(report(outcome="failed", ended=time.monotonic()))
     journal.close()
     assert not journal.problem
+
+
+FOUND = Diagnosis("proxy.auth", 0.9, "The proxy wants a password.", (Finding("proxy", "fail", "407"),))
+
+
+def test_the_cause_of_a_failure_may_become_known_after_its_end(journal: Journal) -> None:
+    failed = report(outcome="failed", ended=time.monotonic())
+    journal.record(failed)
+    journal.explain(failed.started, FOUND)
+    with History() as history:
+        (incident,) = history.list()
+    assert (incident.cause, incident.confidence, incident.outcome) == ("proxy.auth", 0.9, "failed")
+    assert [finding.probe for finding in incident.evidence] == ["proxy"]
+
+
+@pytest.mark.parametrize(
+    ("more", "found", "other"),
+    [
+        ({"outcome": "recovered", "progressed": 1.0}, FOUND, False),
+        ({"outcome": "failed"}, Diagnosis("unknown", 0.3, "", ()), False),
+        ({"outcome": "failed"}, FOUND, True),
+        ({"outcome": "failed", "cause": "dns.stale", "confidence": 0.9}, FOUND, False),
+        ({"outcome": "open"}, FOUND, False),
+    ],
+    ids=["recovered", "nothing found", "another incident", "known", "open"],
+)
+def test_what_is_known_or_over_is_not_explained_anew(
+    journal: Journal, more: dict[str, Any], found: Diagnosis, other: bool
+) -> None:
+    ended = None if more["outcome"] == "open" else time.monotonic()
+    one = report(60.0, ended=ended, **more)
+    journal.record(one)
+    journal.explain(one.started + (1.0 if other else 0.0), found)
+    with History() as history:
+        (incident,) = history.list()
+    assert incident.cause == more.get("cause", "unknown")
+    assert incident.evidence == []

@@ -137,7 +137,8 @@ def test_given_up_is_failed_and_lets_go() -> None:
     run.failed(after=1)
     assert run.last.outcome == "failed"
     alone = Run()
-    alone.failed()
+    asked = [effect for effect in alone.failed() if isinstance(effect, m.Diagnose)]
+    assert [one.started for one in asked] == [alone.last.started], "nobody has looked yet"
     assert alone.last.outcome == "failed", "a failure without a retry phase is an incident too"
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -92,6 +93,9 @@ def test_no_proxy_is_told_apart_from_no_proxy_at_all(tmp_path: Path) -> None:
         ("http://gateway.example.com", ["plain_http"]),
         ("http://8.8.8.8", ["plain_http"]),
         ("https://gateway.example.com:80", ["scheme_port"]),
+        ("https://gateway.example.com//", []),  # the client cuts them off: measured
+        ("localhost:8080", ["no_scheme"]),
+        ("https:/gateway.example.com", ["no_scheme"]),
         ("https://console.anthropic.com", ["other_host"]),
         ("https://claude.ai", ["other_host"]),
     ],
@@ -109,7 +113,10 @@ def test_what_looks_wrong_and_still_parses(tmp_path: Path, url: str, codes: list
         ('"https://gateway.example.com"', ["quotes"]),
         ("“https://gateway.example.com”", ["quotes"]),
         ("api.example.com", ["no_scheme"]),
-        ("localhost:8080", ["no_scheme"]),
+        ("127.0.0.1:8080", ["no_scheme"]),
+        ("//gateway.example.com", ["no_scheme"]),
+        ("\u200bhttps://gateway.example.com", ["blank"]),
+        ("https://gateway.example.com:8080;x", []),
         ("ftp://api.example.com", []),
         ("https://", []),
     ],
@@ -119,13 +126,35 @@ def test_what_does_not_parse(tmp_path: Path, url: str, codes: list[str]) -> None
     assert finding.state == "fail"
     assert finding.evidence["problems"] == ["endpoint", *codes]
     assert finding.evidence["base_url"] is None
-    assert "ANTHROPIC_BASE_URL (environment)" in finding.summary
+    assert "ANTHROPIC_BASE_URL (set in the environment)" in finding.summary
+
+
+@pytest.mark.parametrize(
+    ("text", "ignored"),
+    [
+        ('{"env": {}} // mine', True),
+        ('{"env": {},}', True),
+        ("[]", True),
+        ("\xff\xfe", True),
+        ("{}", False),
+        (" { } ", False),
+        ("", False),
+        ('{"model": "opus"}', False),
+    ],
+)
+def test_a_settings_file_that_is_passed_over(tmp_path: Path, text: str, ignored: bool) -> None:
+    path = tmp_path / "settings.json"
+    path.write_bytes(text.encode("latin-1"))
+    finding = found(tmp_path)
+    assert finding.evidence["ignored"] == ([str(path)] if ignored else [])
+    assert finding.evidence["problems"] == (["settings_file"] if ignored else [])
+    assert (finding.state, str(path) in finding.summary) == (("warn", True) if ignored else ("pass", False))
 
 
 def test_a_proxy_that_is_none(tmp_path: Path) -> None:
     finding = found(tmp_path, HTTPS_PROXY="socks5://127.0.0.1:1080")
     assert (finding.state, finding.evidence["problems"]) == ("fail", ["proxy"])
-    assert finding.summary.startswith("HTTPS_PROXY (environment)")
+    assert finding.summary.startswith("HTTPS_PROXY (set in the environment)")
 
 
 def test_a_way_that_cannot_be_told(tmp_path: Path) -> None:
@@ -141,11 +170,13 @@ def test_other_providers(tmp_path: Path, provider: str) -> None:
 
 
 def test_own_authorities(tmp_path: Path) -> None:
-    good, empty = tmp_path / "ca.pem", tmp_path / "empty.pem"
-    good.write_text("-----BEGIN CERTIFICATE-----\n")
+    good, empty, cut = (tmp_path / name for name in ("ca.pem", "empty.pem", "cut.pem"))
+    pem = trustme.CA().cert_pem.bytes()
+    good.write_bytes("# Türktrust\n".encode() + pem + pem)
+    cut.write_bytes(pem + pem[:300])
     empty.write_text("")
     assert found(tmp_path, NODE_EXTRA_CA_CERTS=str(good)).evidence["extra_ca_readable"] is True
-    for bad in (empty, tmp_path / "missing", tmp_path):
+    for bad in (empty, cut, tmp_path / "missing", tmp_path):
         finding = found(tmp_path, NODE_EXTRA_CA_CERTS=str(bad))
         assert (finding.state, finding.evidence["problems"]) == ("warn", ["extra_ca"])
 

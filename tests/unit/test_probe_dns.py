@@ -278,6 +278,27 @@ def test_when_a_server_disagrees(
     assert probe.disagrees(system, hosts_file, server) is disagrees
 
 
+@pytest.mark.parametrize(
+    ("scope", "state"),
+    [("", "fail"), ("utun4", "na"), ("corp.example", "na"), ("example.test", "fail"), ("test.", "fail")],
+)
+def test_a_server_that_is_for_something_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scope: str, state: str
+) -> None:
+    """A VPN's, which refuses all names but its company's, is no fault."""
+
+    async def configured(_: object) -> list[nameservers.Server]:
+        return [nameservers.server("192.0.2.1", scope)]
+
+    async def query(*_: object) -> Reply:
+        return Reply("REFUSED", [], 3.0)
+
+    monkeypatch.setattr(nameservers, "configured", configured)
+    monkeypatch.setattr(probe, "query", query)
+    finding = one(tmp_path, {"ANTHROPIC_BASE_URL": f"https://{NAME}"}, "dns.servers")[0]
+    assert (finding.state, finding.evidence["rcode_v4"]) == (state, "REFUSED")
+
+
 def test_an_address_needs_no_server(tmp_path: Path) -> None:
     environ = {"ANTHROPIC_BASE_URL": "http://127.0.0.1:1"}
     finding = one(tmp_path, environ, "dns.system")[0]

@@ -21,6 +21,7 @@ MODULES = ("ports", "conntrack", "wsl", "sleep", "memory", "load", "process", "v
 PROBES: list[Probe] = [
     probe for name in MODULES for probe in import_module(f"cc_guard.diagnose.probes.{name}").PROBES
 ]
+LONGER = int(os.environ.get("CC_GUARD_TEST_LONGER", "1"))  # times as many examples
 STATES = ("pass", "warn", "fail", "skip", "na")
 
 # What each tool and file says when all is well, with N for a number; it is then cut, repeated and disturbed.
@@ -92,7 +93,7 @@ def saying(random: Random, asked: str) -> str:
 def test_anything(system: System) -> None:
     reached: set[tuple[str, str]] = set()
 
-    @settings(max_examples=50, deadline=None, derandomize=True)
+    @settings(max_examples=50 * LONGER, deadline=None, derandomize=LONGER == 1)
     @given(st.integers(0, 2**32))
     def check(seed: int) -> None:
         async def run(*argv: str, **_: object) -> Ran:
@@ -110,7 +111,7 @@ def test_anything(system: System) -> None:
             patch.setattr(wsl, "_netsh", lambda: "netsh.exe")
             patch.setattr(signin, "_has_run", lambda _: True)
             patch.setattr(Facts, "has", lambda *_: True)
-            patch.setattr(vms, "_socket", lambda _: "/x/docker.sock")
+            patch.setattr(vms, "socket_of", lambda _: "/x/docker.sock")
             where = context(system, wsl=2, container="docker", client_pid=1)
             found = asyncio.run(engine.run([*_needed(), *PROBES], where))
         assert len(found) >= len(PROBES)

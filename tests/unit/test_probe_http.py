@@ -9,9 +9,13 @@ import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cc_guard import paths
 from cc_guard.diagnose import exchange, reading
 from cc_guard.diagnose.exchange import Answer
+from cc_guard.diagnose.probes import service
+from cc_guard.diagnose.resolve import Resolved
 from cc_guard.incident.record import Finding
+from cc_guard.probe.route import Route
 from tests.support.peers import Handler, Peer, answers, connect_proxy, resets, says, silent
 from tests.unit.network import absent, looked, one
 
@@ -72,6 +76,32 @@ def test_nothing_secret_is_sent(tmp_path: Path) -> None:
         looked(tmp_path, {**url(peer), **environ})
     assert len(seen) >= 4
     assert not any(b"secret" in data or b"uthorization" in data or b"x-api-key" in data for data in seen)
+
+
+@pytest.mark.parametrize(
+    ("base", "asked", "hidden"),
+    [
+        ("/v1/7f3a9c1e2b4d5f60718293a4b5c6d7e8/gw", "/v1/7f3a9c1e2b4d5f60718293a4b5c6d7e8/gw", "7f3a9c1e"),
+        ("/t/aB3dE5gH7jK9mN1p/", "/t/aB3dE5gH7jK9mN1p", "aB3dE5gH"),
+        ("/in ner/ü", "/in%20ner/%C3%BC", None),
+        ("/a%2Fb/x:y@z", "/a%2Fb/x:y@z", "x:y@z"),
+        ("//", "", None),
+    ],
+)
+def test_the_path_that_is_asked_for(tmp_path: Path, base: str, asked: str, hidden: str | None) -> None:
+    """As the client asks (measured on 2.1.330), also where a part of it must not be shown."""
+    seen: list[bytes] = []
+
+    def handler(connection: object) -> None:
+        seen.append(connection.recv(65536).split(b"\r\n")[0])  # type: ignore[attr-defined]
+        connection.sendall(http(401, ERROR))  # type: ignore[attr-defined]
+
+    with Peer(handler) as peer:
+        found = looked(tmp_path, {"ANTHROPIC_BASE_URL": f"http://127.0.0.1:{peer.port}{base}"})
+    assert f"POST {asked}/v1/messages HTTP/1.1".encode() in seen
+    if hidden:
+        assert hidden not in str(found)
+        assert "***" in found["http.api"][0].evidence["path"]
 
 
 @pytest.mark.parametrize(
@@ -241,7 +271,7 @@ def test_a_proxys_refusal_is_not_the_apis_status(tmp_path: Path) -> None:
 )
 def test_the_page_that_a_portal_changes(tmp_path: Path, answer: bytes, state: str, outcome: str) -> None:
     with Peer(answers(answer)) as peer:
-        environ = {"CC_GUARD_PORTAL_URL": f"http://127.0.0.1:{peer.port}/x"}
+        environ = {"CC_GUARD_TEST_PORTAL_URL": f"http://127.0.0.1:{peer.port}/x"}
         finding = one(tmp_path, environ, "portal")[0]
     assert (finding.state, finding.evidence["outcome"]) == (state, outcome)
 
@@ -261,9 +291,62 @@ def test_a_portal_is_looked_for_only_when_something_looks_like_it(tmp_path: Path
     assert absent(tmp_path, local, "portal")
 
 
-def test_the_status_page_is_not_asked_unless_wanted(tmp_path: Path) -> None:
-    assert absent(tmp_path, {}, "service.status")
-    assert not absent(tmp_path, {"CC_GUARD_STATUS_PAGE": "1"}, "service.status")
+@pytest.mark.parametrize(
+    ("status", "environ", "config", "asked"),
+    [
+        (503, {}, None, True),
+        (529, {}, None, True),
+        (401, {}, None, False),
+        (None, {}, None, False),
+        (503, {"CC_GUARD_DOCTOR__STATUS_PAGE": "false"}, None, False),
+        (503, {"CC_GUARD_DOCTOR__STATUS_PAGE": "0"}, None, False),
+        (503, {"CC_GUARD_DOCTOR__STATUS_PAGE": "true"}, "status_page = false", True),
+        (503, {}, "status_page = false", False),
+        (503, {}, "status_page = true", True),
+        (503, {}, "= nonsense", True),
+        (503, {"ANTHROPIC_BASE_URL": "https://gateway.example.com"}, None, False),
+    ],
+)
+def test_when_the_status_page_is_asked(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int | None,
+    environ: dict[str, str],
+    config: str | None,
+    asked: bool,
+) -> None:
+    path = tmp_path / "config.toml"
+    if config is not None:
+        path.write_text(f"[doctor]\n{config}\n")
+    monkeypatch.setattr(paths, "config_file", lambda: str(path))
+    api = Finding("http.api", "fail", "", {"status": status})
+    assert (absent(tmp_path, environ, "service.status", http_api=api) == "") is asked
+
+
+@pytest.mark.parametrize(
+    ("body", "state", "indicator"),
+    [
+        ('{"status": {"indicator": "none", "description": "All Systems Operational"}}', "pass", "none"),
+        ('{"status": {"indicator": "major", "description": "Elevated errors"}}', "warn", "major"),
+        ('{"status": 7}', "na", None),
+        ("[" * 100_000, "na", None),
+        ("<html>", "na", None),
+    ],
+)
+def test_what_the_status_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, state: str, indicator: str | None
+) -> None:
+    async def ask(route: Route, *_: object) -> Answer:
+        assert (route.host, route.proxy) == ("status.claude.com", None)
+        return Answer("answered", 200, {}, body.encode())
+
+    async def resolved(*_: object) -> Resolved:
+        return Resolved(("192.0.2.1",))
+
+    monkeypatch.setattr(service, "ask", ask)
+    monkeypatch.setattr(service, "resolve", resolved)
+    finding = one(tmp_path, {}, "service.status")[0]
+    assert (finding.state, finding.evidence["indicator"]) == (state, indicator)
 
 
 # Whatever a server sends
@@ -273,8 +356,6 @@ def test_the_status_page_is_not_asked_unless_wanted(tmp_path: Path) -> None:
 @given(st.binary(max_size=300) | st.text(max_size=200).map(lambda text: http(200, text)))
 def test_any_bytes_are_an_outcome(data: bytes) -> None:
     import asyncio
-
-    from cc_guard.probe.route import Route
 
     with Peer(says([data])) as peer:
         route = Route("127.0.0.1", peer.port, False)

@@ -1,10 +1,8 @@
 """Memory and load: this machine's, a real control group's, samples of files, and macOS' tools as fakes."""
 
 import json
-import subprocess
-import sys
-import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,9 +12,9 @@ from hypothesis import strategies as st
 from cc_guard.diagnose import cgroup, tools
 from cc_guard.diagnose.probes import load, memory
 from tests.fakes.looking import HERE, context, look, only
+from tests.support.groups import MB, GroupError, limited
 
 linux = pytest.mark.skipif(HERE != "linux", reason="needs Linux' /proc")
-MB = 2**20
 
 
 @linux
@@ -71,38 +69,15 @@ def test_waiting(psi: float | None, level: str) -> None:
 @pytest.fixture
 def group() -> Iterator[Callable[[int, int], int]]:
     """Starts a program that holds so many MB, in a group that may have so many; its process id."""
-    version = 2 if Path("/sys/fs/cgroup/cgroup.controllers").exists() else 1
-    parent = Path("/sys/fs/cgroup" if version == 2 else "/sys/fs/cgroup/memory")
-    folder = parent / f"cc-guard-test-{uuid.uuid4().hex[:8]}"
-    name = "memory.max" if version == 2 else "memory.limit_in_bytes"
-    programs: list[subprocess.Popen[bytes]] = []
-    try:
-        folder.mkdir()
-    except OSError as error:
-        pytest.skip(f"control groups can't be made here: {error}")
+    with ExitStack() as stack:
 
-    def start(limit: int, held: int) -> int:
-        try:
-            (folder / name).write_text(str(limit * MB))
-        except OSError as error:
-            pytest.skip(f"memory can't be limited here: {error}")
-        code = f"held = bytearray({held * MB}); held[::4096] = held[::4096]; print(flush=True); input()"
-        move = f"open({str(folder / 'cgroup.procs')!r}, 'w').write('0')"
-        program = subprocess.Popen(
-            [sys.executable, "-Sc", f"{move}; {code}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        programs.append(program)
-        assert program.stdout is not None
-        program.stdout.readline()
-        return program.pid
+        def start(limit: int, held: int) -> int:
+            try:
+                return stack.enter_context(stack.enter_context(limited(limit)).holding(held))
+            except GroupError as error:
+                pytest.skip(str(error))
 
-    try:
         yield start
-    finally:
-        for program in programs:
-            program.kill()
-            program.communicate()
-        folder.rmdir()
 
 
 @linux
@@ -116,8 +91,20 @@ def test_a_client_in_a_group(group: Callable[[int, int], int], limit: int, state
     if state == "fail":
         assert (found.state, found.evidence["level"]) == ("fail", "critical")
         assert "control group" in found.evidence["why"]
+        assert [one["pid"] for one in found.evidence["top"]] == [pid]
     else:
         assert found.state == look(memory.PROBES, "memory", context()).state
+
+
+def test_a_soft_limit_counts_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """systemd's MemoryHigh= makes programs wait long before MemoryMax= ends them."""
+    values = {"memory.max": "max", "memory.high": f"{100 * MB}", "memory.current": f"{101 * MB}"}
+    for name, value in values.items():
+        (tmp_path / name).write_text(f"{value}\n")
+    monkeypatch.setattr(cgroup, "_folders", lambda _: [(str(tmp_path), 2)])
+    assert cgroup.of() == cgroup.Limit(100.0, 101.0, 0, None)
+    (tmp_path / "memory.max").write_text(f"{90 * MB}\n")
+    assert cgroup.of() == cgroup.Limit(90.0, 101.0, 0, None)
 
 
 @pytest.mark.parametrize("version", [1, 2])

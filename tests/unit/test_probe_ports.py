@@ -216,6 +216,14 @@ def test_all_ports_in_use_but_towards_another_address(small: Namespace) -> None:
     assert small.run(lambda: spend(1, "127.0.0.2")) == 1
 
 
+def test_the_kernels_own_counts() -> None:
+    text = "sockets: used 45\nTCP: inuse 13 orphan 2 tw 17 alloc 29 mem 47\nUDP: inuse 1 mem 3\n"
+    found = {"inuse": 13, "orphan": 2, "tw": 17, "alloc": 29, "mem": 47}
+    assert ports.parse_sockstat(text) == found
+    for odd in ("", "TCP:", "TCP: x", "TCP: inuse", "TCP: inuse -1 tw 99999999999999999999"):
+        assert ports.parse_sockstat(odd) == {}
+
+
 # macOS, by its tools' fakes
 
 

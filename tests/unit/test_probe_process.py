@@ -107,6 +107,26 @@ def test_too_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.state, found.evidence["count"], found.evidence["mb"]) == ("warn", 6, 600)
 
 
+HOLDER = "held = bytearray(100 * 2**20); held[::4096] = held[::4096]; print(flush=True); input()"
+
+
+@linux
+def test_a_client_with_half_of_all_memory(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real process called claude, and a machine that is said to be small."""
+    client = start(["claude", "-Sc", HOLDER], executable=sys.executable)
+    assert client.stdout is not None
+    client.stdout.readline()
+    own, others = context(client_pid=client.pid), context()
+    for total, state in ((150.0, "warn"), (1e9, "pass")):
+        monkeypatch.setattr(process, "_total_mb", lambda total=total: total)
+        found = look(process.PROBES, "client.process", own)
+        assert (found.state, found.evidence["rss_mb"] >= 100) == (state, True)
+        found = look(process.PROBES, "sessions", others)
+        assert client.pid in {one["pid"] for one in found.evidence["others"] if one["mb"] >= 100}
+        if found.evidence["count"] < 6:
+            assert found.state == state
+
+
 def test_sessions_of_cc_guard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import fcntl
 
@@ -215,6 +235,31 @@ def test_the_table_of_this_machine() -> None:
     assert own.parent == os.getppid()
     assert own.mb > 5
     assert own.arguments
+
+
+def test_the_table_is_made_once_in_a_diagnosis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many processes it takes a tenth of a second. One probe's deadline is not another's."""
+    import asyncio
+
+    made: list[int] = []
+
+    async def table(_: object) -> list[Process]:
+        made.append(1)
+        await asyncio.sleep(0.1)
+        return [a(1, 0, "init")]
+
+    async def several() -> list[list[Process]]:
+        facts = context().facts
+        late = asyncio.create_task(processes.once(facts))
+        await asyncio.sleep(0.01)
+        late.cancel()
+        return list(await asyncio.gather(processes.once(facts), processes.once(facts)))
+
+    monkeypatch.setattr(processes, "table", table)
+    assert [[one.pid for one in found] for found in asyncio.run(several())] == [[1], [1]]
+    assert len(made) == 1
+    asyncio.run(several())
+    assert len(made) == 2
 
 
 def test_names_with_brackets() -> None:

@@ -177,6 +177,15 @@ def test_the_end_of_a_login(value: Any, expires: str | None) -> None:
     assert signin.parse_status(said)["expires_at"] == expires
 
 
+@pytest.mark.parametrize(("end", "state"), [(-3600, "warn"), (3600, "pass")])
+def test_a_login_that_has_ended(tmp_path: Path, home: Path, end: float, state: str) -> None:
+    """Of a client that still calls it a login: the end is seen here, by this machine's clock."""
+    has_run(home)
+    said = {"loggedIn": True, "authMethod": "claude.ai", "loginExpiresAt": (time.time() + end) * 1000}
+    found = ask(claude(tmp_path, "2.1.330", json.dumps(said)), home)
+    assert (found.state, found.evidence["logged_in"]) == (state, True)
+
+
 def test_a_key_beside_a_login(tmp_path: Path, home: Path) -> None:
     has_run(home)
     (home / ".claude").mkdir()
@@ -316,3 +325,17 @@ def test_signed_out(home: Path, version: str, monkeypatch: pytest.MonkeyPatch) -
     has_run(home)
     found = ask(installed(version), home, **clean_environment(home))
     assert (found.state, found.evidence["logged_in"], found.evidence["status"]) == ("fail", False, 1)
+
+
+# Whether it is worth waiting for
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_login_that_is_there_need_not_be_waited_for(home: Path, stored: bool) -> None:
+    """Where none is there, that is what is wrong."""
+    if stored:
+        (home / ".claude").mkdir()
+        (home / ".claude" / ".credentials.json").touch()
+    probe = next(iter(signin.PROBES))
+    assert probe.spare(context("linux", environ={"HOME": str(home)})) is stored
+    assert not probe.spare(context("macos", environ={"HOME": str(home)}))

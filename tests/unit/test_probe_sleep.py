@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cc_guard.diagnose import tools
+from cc_guard.diagnose import clocks, sockets, tools
 from cc_guard.diagnose.probes import sleep
 from cc_guard.incident.record import Finding
 from tests.fakes.looking import context, look, only
@@ -17,9 +17,9 @@ from tests.fakes.looking import context, look, only
 @pytest.fixture(autouse=True)
 def old_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that there was an earlier, also where the tests run on a machine that was just started."""
-    running, whole = sleep._running, sleep._whole
-    monkeypatch.setattr(sleep, "_running", lambda: running() + 1e6)
-    monkeypatch.setattr(sleep, "_whole", lambda: whole() + 1e6)
+    running, whole = clocks.running, clocks.since_boot
+    monkeypatch.setattr(clocks, "running", lambda: running() + 1e6)
+    monkeypatch.setattr(clocks, "since_boot", lambda: whole() + 1e6)
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch
 
 def started(wall: float = 0, running: float = 0, whole: float = 0) -> dict[str, str]:
     """A mark of clocks that were so many seconds behind those of now."""
-    now = (time.time(), sleep._running(), sleep._whole())
-    return {sleep.MARK: sleep.mark(now[0] - wall, now[1] - running, now[2] - whole)}
+    now = (time.time(), clocks.running(), clocks.since_boot())
+    return {clocks.MARK: clocks.mark(now[0] - wall, now[1] - running, now[2] - whole)}
 
 
 def at(wall: float) -> str:
@@ -61,15 +61,15 @@ def test_awake_since_the_start() -> None:
 
 @pytest.mark.parametrize(("ago", "state"), [(5, "warn"), (119, "warn"), (600, "pass")])
 def test_systemd_knows_when_it_woke(fakes: pytest.MonkeyPatch, ago: float, state: str) -> None:
-    fakes.setattr(sleep, "_whole", lambda: sleep._running() + 5000)
-    fakes.setenv("FAKE_WOKE", str(int((sleep._running() - ago) * 1e6)))
+    fakes.setattr(clocks, "since_boot", lambda: clocks.running() + 5000)
+    fakes.setenv("FAKE_WOKE", str(int((clocks.running() - ago) * 1e6)))
     found = look(sleep.PROBES, "sleep", context("linux"))
     assert (found.state, found.evidence["asleep_s_total"]) == (state, 5000)
     assert found.evidence["last_wake_s_ago"] == pytest.approx(ago, abs=3)
 
 
 def test_systemd_does_not_know(fakes: pytest.MonkeyPatch) -> None:
-    fakes.setattr(sleep, "_whole", lambda: sleep._running() + 5000)
+    fakes.setattr(clocks, "since_boot", lambda: clocks.running() + 5000)
     found = look(sleep.PROBES, "sleep", context("linux"))
     assert (found.state, found.evidence["last_wake_s_ago"]) == ("pass", None)
 
@@ -100,7 +100,7 @@ def test_without_a_mark() -> None:
 
 
 def test_mark_of_now() -> None:
-    found = look(sleep.PROBES, "clock.jump", context(environ={sleep.MARK: sleep.mark()}))
+    found = look(sleep.PROBES, "clock.jump", context(environ={clocks.MARK: clocks.mark()}))
     assert (found.state, found.evidence["jump_s"]) == ("pass", pytest.approx(0, abs=1))
 
 
@@ -108,7 +108,7 @@ def test_mark_of_now() -> None:
     "text", ["", "1:2", "1.0:2.0", "a:b:c", "1.0:2.0:3.0:4.0", "1.0:2.0:3.0:", "-1.0:2.0:3.0"]
 )
 def test_odd_marks(text: str) -> None:
-    assert sleep.parse_mark(text) is None
+    assert clocks.parse_mark(text) is None
 
 
 # Forty-nine days
@@ -129,6 +129,31 @@ def test_uptime(fakes: pytest.MonkeyPatch, seconds: float, state: str, past: boo
     assert found.evidence["uptime_s"] == pytest.approx(seconds, abs=5)
 
 
+@pytest.mark.parametrize(
+    ("days", "before", "after", "stuck", "state"),
+    [
+        (50, 400, 400, True, "fail"),
+        (50, 400, 500, True, "fail"),  # and new ones
+        (50, 400, 399, False, "warn"),
+        (50, 199, 199, None, "warn"),
+        (30, 400, 400, None, "pass"),
+    ],
+)
+def test_closed_connections_that_never_go_away(
+    fakes: pytest.MonkeyPatch, days: int, before: int, after: int, stuck: bool | None, state: str
+) -> None:
+    counts = [before, after]
+
+    async def listed(_: object) -> list[sockets.Socket]:
+        many = counts.pop(0)
+        return [sockets.Socket(50000 - n, "192.0.2.1", 443, "TIME_WAIT") for n in range(many)]
+
+    fakes.setattr(sockets, "listed", listed)
+    fakes.setattr(sleep, "_WATCH_S", 0.01)
+    found = uptime(fakes, at(time.time() - days * 86400))
+    assert (found.state, found.evidence["time_wait_stuck"]) == (state, stuck)
+
+
 @pytest.mark.parametrize("said", ["", "sec = x", "{ sec = 99999999999999999999, usec = 0 }"])
 def test_uptime_that_cannot_be_read(fakes: pytest.MonkeyPatch, said: str) -> None:
     assert uptime(fakes, said).state == "na"
@@ -140,11 +165,11 @@ def test_uptime_elsewhere() -> None:
 
 @given(st.text() | st.binary().map(tools.decoded))
 def test_no_text_is_too_odd(text: str) -> None:
-    sleep.parse_mark(text)
+    clocks.parse_mark(text)
     sleep.parse_timeval(text)
 
 
 @given(*[st.floats(0, 1e9)] * 3)
 def test_marks_come_back(wall: float, running: float, whole: float) -> None:
-    found = sleep.parse_mark(sleep.mark(wall, running, whole))
+    found = clocks.parse_mark(clocks.mark(wall, running, whole))
     assert found == pytest.approx((wall, running, whole), abs=0.001)

@@ -74,6 +74,53 @@ def test_the_memory_of_the_only_machine(fakes: pytest.MonkeyPatch) -> None:
     assert found.evidence["running"] == [{"name": "dev", "suspendable": None, "pid": None, "memory_mb": 8192}]
 
 
+@pytest.mark.parametrize(
+    ("lines", "suspendable"),
+    [
+        # A name that is also the value of another machine's option.
+        (("tart run --suspendable --disk dev ci", "tart run dev"), {"dev": False, "ci": True}),
+        (("tart run --dir dev --suspendable ci",), {"dev": None, "ci": True}),
+        # A path with a blank.
+        (("tart run --dir=src:/Users/x/My Projects --suspendable dev",), {"dev": True, "ci": None}),
+        (("tart run --dir=src:/Users/x/My dev ci --suspendable",), {"dev": None, "ci": None}),
+        # Twice, as when one hangs.
+        (("tart run --suspendable dev", "tart run dev"), {"dev": None, "ci": None}),
+        (("tart run --suspendable dev", "tart run dev --suspendable"), {"dev": True, "ci": None}),
+        (("tart run dev --suspendable",), {"dev": True, "ci": None}),
+        (("/bin/sh -c tart run --suspendable dev",), {"dev": None, "ci": None}),
+        (("tart run-suspendable dev", "tart run --suspendable=dev ci"), {"dev": None, "ci": False}),
+    ],
+)
+def test_only_what_is_sure_to_be_suspendable(
+    fakes: pytest.MonkeyPatch, lines: tuple[str, ...], suspendable: dict[str, bool | None]
+) -> None:
+    """`tart suspend` ends a machine that was not started for it."""
+    fakes.setenv("FAKE_TART", "dev:running ci:running")
+    running(fakes, *(f"{70 + n} 1 90000 {line}" for n, line in enumerate(lines)))
+    assert {one["name"]: one["suspendable"] for one in tart().evidence["running"]} == suspendable
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ('[{"Name": "dev", "State": "RUNNING"}]', ["dev"]),
+        ('[{"Name": "dev", "State": "running", "Name": "ci"}]', ["ci"]),
+        ('[{"name": "dev", "state": "running"}]', []),
+        ('[{"Name": ["dev"], "State": "running"}, 7, null, [], {"Name": "ci", "Running": 1}]', ["ci"]),
+        ('[{"Name": "dev", "State": null, "Running": true}]', ["dev"]),
+        ('[{"Name": "dev", "State": {"x": 1}, "Running": false}]', []),
+        ('{"VMs": [{"Name": "dev", "State": "running"}]}', None),
+        ("[]", []),
+        ("", None),
+        ("Error: no permission", None),
+    ],
+)
+def test_lists_of_another_shape(said: str, names: list[str] | None) -> None:
+    found = vms.parse_tart(said)
+    running = None if found is None else [name for name, state in found if state == "running"]
+    assert running == names
+
+
 @pytest.mark.parametrize("said", ["hang", "garbage"])
 def test_tart_does_not_help_but_its_processes_do(fakes: pytest.MonkeyPatch, said: str) -> None:
     fakes.setenv("FAKE_TART", said)

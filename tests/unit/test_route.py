@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cc_guard.probe import route
 from cc_guard.probe.route import (
     InvalidRoute,
     Proxy,
@@ -72,6 +73,36 @@ def test_the_places_of_the_files(tmp_path: Path) -> None:
     assert os.path.isabs(found[4])
 
 
+def test_the_local_settings_of_a_repository(tmp_path: Path) -> None:
+    """Measured on 2.1.330: those of its top folder win over those of the folder inside; the shared ones of
+    the top folder do not count there."""
+    inside = tmp_path / "a" / "b"
+    inside.mkdir(parents=True)
+    local = os.path.join(".claude", "settings.local.json")
+    assert str(tmp_path / local) not in settings_files({}, str(inside))
+    (tmp_path / ".git").touch()  # a file, as in a worktree
+    found = settings_files({}, str(inside))
+    assert found[1:4] == [
+        str(inside / ".claude" / "settings.json"),
+        str(inside / local),
+        str(tmp_path / local),
+    ]
+    assert settings_files({}, str(tmp_path)).count(str(tmp_path / local)) == 1
+
+
+def test_drop_ins_of_a_company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured on 2.1.330: by name, the last wins; hidden files and others than .json are none."""
+    monkeypatch.setattr(route, "_MANAGED", str(tmp_path))
+    folder = tmp_path / "managed-settings.d"
+    assert settings_files({}, "/work")[-1] == str(tmp_path / "managed-settings.json")
+    write(tmp_path / "managed-settings.json", {"ANTHROPIC_BASE_URL": "http://managed"})
+    for name in ("10-a.json", "9-b.json", "B.json", ".zz.json", "zz.txt"):
+        write(folder / name, {"ANTHROPIC_BASE_URL": f"http://{name}"})
+    found = settings_files({}, "/work")
+    assert found[-3:] == [str(folder / name) for name in ("10-a.json", "9-b.json", "B.json")]
+    assert effective_environment({}, found)["ANTHROPIC_BASE_URL"] == "http://B.json"
+
+
 def test_without_a_config_dir_the_users_file_is_in_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/someone")
     assert settings_files({}, "/work")[0] == "/home/someone/.claude/settings.json"
@@ -88,7 +119,9 @@ def test_without_a_config_dir_the_users_file_is_in_the_home(monkeypatch: pytest.
         '{"env": []}',
         '{"env": "text"}',
         '{"env": null}',
-        '{"env": {"ANTHROPIC_BASE_URL": null}}',
+        '{"x": NaN, "env": {"ANTHROPIC_BASE_URL": "http://other"}}',
+        '{"env": {"ANTHROPIC_BASE_URL": "http://other"},}',
+        '{"env": {"ANTHROPIC_BASE_URL": "http://other"}} // a comment',
         "\x00\xff",
         "[" * 100_000,
     ],
@@ -116,8 +149,20 @@ def test_a_pipe_is_not_read(tmp_path: Path) -> None:
 
 
 def test_values_are_text_as_javascript_makes_it(tmp_path: Path) -> None:
-    path = write(tmp_path / "s", {"CLAUDE_CODE_USE_BEDROCK": True, "CLOUD_ML_REGION": 5})
-    assert effective_environment({}, [path]) == {"CLAUDE_CODE_USE_BEDROCK": "true", "CLOUD_ML_REGION": "5"}
+    """`null` is a text, too: the client then says `Invalid URL` (measured on six versions)."""
+    odd: dict[str, object] = {
+        "CLAUDE_CODE_USE_BEDROCK": True,
+        "CLOUD_ML_REGION": 5,
+        "NO_PROXY": None,
+        "AWS_REGION": {},
+    }
+    path = write(tmp_path / "s", odd)
+    assert effective_environment({}, [path]) == {
+        "CLAUDE_CODE_USE_BEDROCK": "true",
+        "CLOUD_ML_REGION": "5",
+        "NO_PROXY": "null",
+        "AWS_REGION": "[object Object]",
+    }
 
 
 def test_a_path_that_is_not_utf_8(tmp_path: Path) -> None:
@@ -142,6 +187,14 @@ def test_a_path_that_is_not_utf_8(tmp_path: Path) -> None:
         ({"ANTHROPIC_BASE_URL": "http://[::1]:8080"}, "http://[::1]:8080"),
         ({"ANTHROPIC_BASE_URL": "https://bücher.example"}, "https://xn--bcher-kva.example:443"),
         ({"ANTHROPIC_BASE_URL": ""}, "https://api.anthropic.com:443"),
+        # As the client's parser takes them: measured on 2.0.60, 2.1.116 and 2.1.330.
+        ({"ANTHROPIC_BASE_URL": "http:/127.0.0.1:8080/x"}, "http://127.0.0.1:8080"),
+        ({"ANTHROPIC_BASE_URL": "http:///127.0.0.1:8080/x"}, "http://127.0.0.1:8080"),
+        ({"ANTHROPIC_BASE_URL": "https:gateway.corp"}, "https://gateway.corp:443"),
+        ({"ANTHROPIC_BASE_URL": "https:\\\\gateway.corp\\x"}, "https://gateway.corp:443"),
+        # Native builds only, from 2.1.113 on.
+        ({"ANTHROPIC_BASE_URL": "localhost:8080/x"}, "http://localhost:8080"),
+        ({"ANTHROPIC_BASE_URL": "gateway.corp:8080"}, "http://gateway.corp:8080"),
         (
             {"CLAUDE_CODE_USE_BEDROCK": "1", "AWS_REGION": "eu-west-1", "ANTHROPIC_BASE_URL": HOST},
             "https://bedrock-runtime.eu-west-1.amazonaws.com:443",
@@ -194,13 +247,18 @@ def test_the_endpoint(variables: dict[str, str], expected: str) -> None:
         "ftp://api.anthropic.com",
         "unix:///run/socket",
         "https://",
-        "http:///path",
         "http://[::1",
         "http://h:99999",
         "http://h:port",
         "http://a b/",
         "http://h\x00x/",
         "http://name:pa℀ss@h",
+        "user:1234@h",
+        "127.0.0.1:8080",
+        "//h/x",
+        "null",
+        "https://sk-ant-api03-made-up-made-up",
+        "sk-ant-api03-made-up-made-up:443",
     ],
 )
 def test_what_is_no_url_is_said_without_quoting_it(bad: str) -> None:

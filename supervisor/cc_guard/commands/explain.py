@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from cc_guard import paths
-from cc_guard.commands.output import written
+from cc_guard.commands.output import painted, written
 from cc_guard.detect import signatures
 from cc_guard.explain import advice, machine, paste, recognise, report
 
@@ -96,14 +96,8 @@ def _explain(text: str, known: signatures.Signatures, as_json: bool) -> int:
     if as_json:
         return written((_json(report.document(explanation)), 0))
     width = min(shutil.get_terminal_size().columns, 100)
-    return written((report.page(explanation, width, _style) + "\n", 0))
+    return written((report.page(explanation, width, painted) + "\n", 0))
 
 
 def _json(data: dict[str, Any]) -> str:
     return json.dumps(data, indent=2) + "\n"
-
-
-def _style(text: str, sgr: str) -> str:
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
-        return text
-    return f"\033[{sgr}m{text}\033[m"

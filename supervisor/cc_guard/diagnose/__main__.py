@@ -14,11 +14,14 @@ import sys
 import time
 from typing import Any
 
-from cc_guard.commands.doctor import diagnose, document
 from cc_guard.incident.record import Symptom
+from cc_guard.short_lived import keep_garbage
 
 
 def main() -> int:
+    keep_garbage()
+    from cc_guard.commands.doctor import diagnose, document
+
     parser = argparse.ArgumentParser(prog="python -m cc_guard.diagnose")
     parser.add_argument("--symptom", type=json.loads)
     parser.add_argument("--relay", type=int)

@@ -5,6 +5,7 @@ import contextlib
 import importlib
 import os
 import re
+import stat
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -38,6 +39,9 @@ _NOT_TLS = (
     "UNKNOWN_PROTOCOL",
     "BAD_RECORD_TYPE",
 )
+
+# 3,000 certificates; Mozilla's whole list has 150.
+_MOST_PEM = 4 * 1024 * 1024
 
 _KEYCHAINS = (
     "/System/Library/Keychains/SystemRootCertificates.keychain",
@@ -81,19 +85,35 @@ async def system_store(facts: Facts) -> "ssl.SSLContext | None":
     list of authorities is found. In a thread: reading it takes 20 to 200 ms."""
     import ssl
 
-    context = await asyncio.to_thread(ssl.create_default_context)
+    folder = ssl.get_default_verify_paths().capath
+    if _is_endless(os.environ.get("SSL_CERT_FILE", "")):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if folder:
+            context.load_verify_locations(capath=folder)
+    else:
+        context = await asyncio.to_thread(ssl.create_default_context)
     if facts.system == "macos":
         # Python's OpenSSL does not know the keychains.
         ran = await tools.run("security", "find-certificate", "-a", "-p", *_KEYCHAINS, timeout_s=1.0)
         with contextlib.suppress(ssl.SSLError, ValueError):
             context.load_verify_locations(cadata=ran.text)
-    if context.cert_store_stats()["x509_ca"] or _has_folder(ssl.get_default_verify_paths().capath):
+    if context.cert_store_stats()["x509_ca"] or _has_folder(folder):
         return context
     for path in _LISTS:
         with contextlib.suppress(OSError, ValueError):
             await asyncio.to_thread(context.load_verify_locations, path)
             return context
     return None
+
+
+def _is_endless(path: str) -> bool:
+    """Whether reading it would take for ever, or nearly so: a pipe, a device, a very large file."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return False
+    plain = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+    return not plain or status.st_size > _MOST_PEM
 
 
 def _has_folder(path: str | None) -> bool:
@@ -105,11 +125,20 @@ def _has_folder(path: str | None) -> bool:
 
 async def store(path: str) -> "ssl.SSLContext | None":
     """Trusts what is in one file of PEM certificates, and nothing else; None when it can't be used."""
+    return await asyncio.to_thread(from_pem, path)
+
+
+def from_pem(path: str) -> "ssl.SSLContext | None":
+    """The same, at once. Read here and not by OpenSSL, which would wait for a pipe for ever."""
     import ssl
 
+    data = tools.content(path, _MOST_PEM + 1)
+    if len(data) > _MOST_PEM:
+        return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        await asyncio.to_thread(context.load_verify_locations, path)
+        # Outside of the certificates there may be comments, in any language.
+        context.load_verify_locations(cadata=data.decode("ascii", "ignore"))
     except (OSError, ValueError):
         return None
     return context

@@ -6,7 +6,7 @@ Containers, systemd units and CI runners set one, and neither /proc/meminfo nor 
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cc_guard.diagnose import tools
 
@@ -21,18 +21,25 @@ _MB = 2**20
 class Limit:
     """In MiB. `used` is without file cache that can be dropped at once; `kills` by the kernel for want of
     memory; `pressure` is the share of time, in percent of the last 10 s, in which some task waited for
-    memory, None where the kernel does not say."""
+    memory, None where the kernel does not say. `folder` is the group's."""
 
     limit_mb: float
     used_mb: float
     kills: int
     pressure: float | None
+    folder: str = field(default="", compare=False)
 
 
 def of(pid: int | str = "self") -> Limit | None:
     """The tightest limit, of the process's own group or one above it; None when there is none."""
     limits = [limit for folder, version in _folders(pid) if (limit := _limit(folder, version))]
     return min(limits, key=lambda limit: limit.limit_mb - limit.used_mb, default=None)
+
+
+def members(folder: str) -> set[int]:
+    """The processes of the group and of all below it."""
+    texts = (tools.read(os.path.join(inner, "cgroup.procs")) for inner, _, _ in os.walk(folder))
+    return {pid for text in texts for pid in map(tools.to_int, text.split()) if pid}
 
 
 def pressure(text: str) -> float | None:
@@ -78,23 +85,37 @@ def parse_mounts(text: str) -> Iterator[tuple[int, str, str]]:
             yield 1, fields[3], fields[4]
 
 
+@dataclass(frozen=True)
+class _Files:
+    """Above `high` programs are not ended, but made to wait: systemd's MemoryHigh=."""
+
+    limits: tuple[str, ...]
+    used: str
+    cache: str
+    kills: str
+
+
+_FILES = {
+    2: _Files(("memory.max", "memory.high"), "memory.current", "inactive_file", "memory.events"),
+    1: _Files(
+        ("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file", "memory.oom_control"
+    ),
+}
+
+
 def _limit(folder: str, version: int) -> Limit | None:
-    if version == 2:
-        names = ("memory.max", "memory.current", "inactive_file", "memory.events")
-    else:
-        names = (
-            *("memory.limit_in_bytes", "memory.usage_in_bytes"),
-            *("total_inactive_file", "memory.oom_control"),
-        )
-    limit, used = (tools.read_int(os.path.join(folder, name)) for name in names[:2])
-    if limit is None or used is None or limit >= _NO_LIMIT:
+    files = _FILES[version]
+    limits = [number for name in files.limits if (number := tools.read_int(os.path.join(folder, name)))]
+    limit, used = min(limits, default=_NO_LIMIT), tools.read_int(os.path.join(folder, files.used))
+    if used is None or limit >= _NO_LIMIT:
         return None
-    cache = _entry(os.path.join(folder, "memory.stat"), names[2])
+    cache = _entry(os.path.join(folder, "memory.stat"), files.cache)
     return Limit(
         limit / _MB,
         max(0, used - cache) / _MB,
-        _entry(os.path.join(folder, names[3]), "oom_kill"),
+        _entry(os.path.join(folder, files.kills), "oom_kill"),
         pressure(tools.read(os.path.join(folder, "memory.pressure"), 4096)),
+        folder,
     )
 
 

@@ -4,7 +4,6 @@ import os
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
 from cc_guard.diagnose.probe import Context
@@ -12,6 +11,9 @@ from cc_guard.launch import find
 from cc_guard.launch.version import known_version, parse
 
 Version = tuple[int, int, int]
+
+MISSING = "Claude Code is not installed"
+_VERSIONS = os.path.join(os.path.dirname(__file__), "data", "client_versions.toml")
 
 
 def program(context: Context) -> str:
@@ -76,9 +78,8 @@ class KnownBad:
 def known() -> tuple[Version, tuple[KnownBad, ...]]:
     """The newest version that was known when this was written, and the faults. Raises ValueError for data
     that is not of this form."""
-    data = tomllib.loads(
-        (resources.files("cc_guard.diagnose") / "data" / "client_versions.toml").read_text(encoding="utf-8")
-    )
+    with open(_VERSIONS, "rb") as file:
+        data = tomllib.load(file)
     return _version(data["newest"]), tuple(_known_bad(entry) for entry in data["bad"])
 
 

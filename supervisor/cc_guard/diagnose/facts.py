@@ -47,5 +47,5 @@ def _container() -> str:
     try:
         with open("/run/systemd/container") as file:
             return file.read().strip()
-    except OSError:
+    except (OSError, ValueError):
         return ""

@@ -16,17 +16,26 @@ LATE_S = 1.5
 _HEAD_START_S = 0.25  # of the preferred family, before the other is asked as well: RFC 8305, section 8
 
 _WORDS = {
-    "reset_after_connect": "the connection is accepted, then reset",
+    "reset_after_connect": "the connection is accepted, then cut off (reset)",
     "closed": "the connection is accepted, then closed without an answer",
-    "timeout": "the connection is accepted, then there is no answer",
-    "tls_error": "what answers does not speak TLS as it should",
+    "timeout": "the connection is accepted, then nothing is answered",
+    "tls_error": "what answers does not speak TLS (encryption) as it should",
     "not_http": "what answers does not speak HTTP",
-    "tunnel_refused": "the proxy does not open the way",
+    "tunnel_refused": "the proxy does not let the request through",
+    "refused": "the connection is refused",
+    "reset": "the connection is cut off while it is made",
+    "unreachable": "it is reported as unreachable",
+    "no_local_port": "this machine has no free local port for it",
+    "denied": "a firewall rule of this machine forbids the connection",
+    "unresolved": "the name is not known",
 }
 
 
-def word(outcome: str) -> str:
-    return _WORDS.get(outcome, f"no connection ({outcome})")
+def word(outcome: str, connected: bool = True) -> str:
+    """In words; `connected`: whether the connection itself came about."""
+    if outcome == "timeout" and not connected:
+        return "nothing answers"
+    return _WORDS.get(outcome, "there is no connection")
 
 
 def evidence_of(answer: Answer) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Which nameservers this machine asks."""
 
 import ipaddress
-import os
 import re
 from dataclasses import dataclass
 
@@ -37,10 +36,10 @@ async def configured(facts: Facts) -> list[Server]:
         ran = await tools.run("scutil", "--dns", timeout_s=1.0)
         if found := from_scutil(ran.text):
             return found[:_MOST]
-    found = [server(address) for address in from_resolv_conf(_text("/etc/resolv.conf"))]
+    found = [server(address) for address in from_resolv_conf(tools.read("/etc/resolv.conf", _MOST_FILE))]
     if any(one.kind == "systemd-stub" for one in found):
         # The list that systemd-resolved keeps of them: systemd-resolved.service(8), "/etc/resolv.conf".
-        behind = from_resolv_conf(_text("/run/systemd/resolve/resolv.conf"))
+        behind = from_resolv_conf(tools.read("/run/systemd/resolve/resolv.conf", _MOST_FILE))
         found += [server(address) for address in behind if address not in {one.address for one in found}]
     return found[:_MOST]
 
@@ -76,11 +75,3 @@ def from_scutil(text: str) -> list[Server]:
 
 def _is_global(address: str) -> bool:
     return ipaddress.ip_address(address.partition("%")[0]).is_global
-
-
-def _text(path: str) -> str:
-    try:
-        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC), encoding="utf-8", errors="replace") as file:
-            return file.read(_MOST_FILE)
-    except OSError:
-        return ""

@@ -50,6 +50,10 @@ class Context:
         return found[0].evidence.get(key, default) if found else default
 
 
+def always(context: Context) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Probe:
     """`run` may raise: a probe that crashes is a finding (`warn`), not an error.
@@ -57,6 +61,9 @@ class Probe:
     It is skipped when one of `needs` did not run or has only failures; one that ends with `?` is waited for
     without that. `deadline_s` is in seconds; past it the finding is `fail_late` (a timeout is evidence for
     network probes, and none for others). `absent` says why the probe can't apply here, or nothing.
+
+    `later`: it is work for this process and not waiting, and begins when those that wait have begun to.
+    `spare` says that nobody needs to wait for it when all else is well.
     """
 
     name: str
@@ -66,3 +73,5 @@ class Probe:
     deadline_s: float = 3.0
     fail_late: Literal["fail", "warn"] = "warn"
     absent: Callable[[Context], str] = lambda context: ""
+    later: bool = False
+    spare: Callable[[Context], bool] = lambda context: False

@@ -4,10 +4,12 @@ Linux: /proc/PID/stat and cmdline, proc_pid_stat(5), proc_pid_cmdline(5). macOS:
 Arguments may hold secrets: they are for finding programs, and never become evidence.
 """
 
+import asyncio
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from weakref import WeakKeyDictionary
 
 from cc_guard.diagnose import tools
 from cc_guard.diagnose.facts import Facts
@@ -34,6 +36,17 @@ async def table(facts: Facts) -> list[Process]:
     if facts.system == "linux":
         return _from_proc()
     return parse_ps((await tools.run(*_PS, timeout_s=_PS_TIMEOUT_S)).text)
+
+
+_once: WeakKeyDictionary[asyncio.AbstractEventLoop, "asyncio.Task[list[Process]]"] = WeakKeyDictionary()
+
+
+async def once(facts: Facts) -> list[Process]:
+    """The same, looked up once for all that ask in one event loop: a diagnosis."""
+    loop = asyncio.get_running_loop()
+    if loop not in _once:
+        _once[loop] = loop.create_task(table(facts))
+    return await asyncio.shield(_once[loop])  # one probe's deadline is not the others'
 
 
 def largest(processes: Iterable[Process], count: int = 5) -> list[dict[str, object]]:

@@ -14,10 +14,13 @@ other_host    a website of Anthropic's, not its API
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
-from cc_guard.redact import redact
+from cc_guard.diagnose import shape
+from cc_guard.probe.route import spelled_out
+from cc_guard.redact import MASK
 
+_BLANKS = re.compile("[\\s\u200b-\u200d\u2060\ufeff]")  # those without a width, too, as web pages have them
 _QUOTES = "\"'`“”‘’«»"
 _WEBSITES = (
     "anthropic.com",
@@ -47,6 +50,8 @@ _PRIVATE_ENDS = (
     "test",
 )
 
+_OTHER_PORT = (("https", 80), ("http", 443))
+
 TEXTS = {
     "blank": "there is a blank around it or in it",
     "quotes": "there are quotation marks around it",
@@ -64,15 +69,15 @@ TEXTS = {
 def of_url(url: str) -> tuple[str, ...]:
     """The codes of all that is odd; nothing here raises."""
     found = []
-    bare = url.strip()
-    if bare != url or re.search(r"\s", bare):
+    bare = _BLANKS.sub("", url)
+    if bare != url:
         found.append("blank")
     if bare.strip(_QUOTES) != bare:
         found.append("quotes")
         bare = bare.strip(_QUOTES).strip()
     if "://" not in bare:
         found.append("no_scheme")
-        bare = f"https://{bare}"
+        bare = f"https://{bare.lstrip('/')}"
     try:
         parts = urlsplit(bare)
         host, port = (parts.hostname or "").lower(), parts.port
@@ -81,15 +86,35 @@ def of_url(url: str) -> tuple[str, ...]:
     return (*found, *_of_parts(parts, host, port))
 
 
+def suggested(url: str) -> str:
+    """What was probably meant by an address of a gateway that is odd or can't be used; "" when there is no
+    telling, and for an address of the provider's own, which needs none."""
+    bare = _BLANKS.sub("", url).strip(_QUOTES).rstrip(",;)]}>")
+    local = re.match(r"(localhost|127\.|\[::1\])", bare)
+    if "://" not in bare:
+        bare = f"{'http' if local else 'https'}://{bare}"
+    shown = shape.of_url(bare)
+    if shown == "not a URL" or not shown.startswith(("http://", "https://")) or MASK in shown:
+        return ""
+    parts = urlsplit(shown)
+    if (parts.hostname or "") in _WEBSITES:
+        return ""
+    path = re.sub(r"(/v1)*(/messages)?$", "", re.sub(r"/{2,}", "/", parts.path).rstrip("/"))
+    host = parts.netloc
+    if (parts.scheme, parts.port) in _OTHER_PORT:
+        host = host.rpartition(":")[0]
+    return f"{parts.scheme}://{host}{path}"
+
+
 def path_of(url: str) -> str:
-    """The path that the client puts `/v1/messages` behind; "" when there is none, or when it could be the
-    rest of a password."""
+    """The path that the client puts `/v1/messages` behind, as it goes over the wire; "" when there is none.
+    Not to be shown: some gateways want their key in it, and it may be the rest of a password."""
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(spelled_out(url))
     except ValueError:
         return ""
-    known = parts.scheme in ("http", "https") and "@" not in parts.path
-    return redact(parts.path.rstrip("/")) if known else ""
+    known = parts.scheme in ("http", "https")
+    return quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._", errors="replace") if known else ""
 
 
 def is_public(host: str) -> bool:
@@ -107,10 +132,10 @@ def _of_parts(parts: SplitResult, host: str, port: int | None) -> list[str]:
     found = {
         "v1_path": re.search(r"/v1$", path),
         "message_path": re.search(r"/messages$", path),
-        "double_slash": "//" in parts.path,
+        "double_slash": "//" in path,
         "junk": parts.query or parts.fragment or re.search(r"[,;)\]}>]$", path or parts.netloc.rstrip("]")),
         "plain_http": parts.scheme == "http" and is_public(host),
-        "scheme_port": (parts.scheme, port) in (("https", 80), ("http", 443)),
+        "scheme_port": (parts.scheme, port) in _OTHER_PORT,
         "other_host": host in _WEBSITES,
     }
     return [code for code, there in found.items() if there]

@@ -8,6 +8,8 @@ import threading
 import time
 from dataclasses import dataclass
 
+from cc_guard.diagnose import tools
+
 _HOSTS = "/etc/hosts"
 _MOST = 1024 * 1024
 
@@ -72,12 +74,7 @@ def _ask(host: str, started: float) -> Resolved:
 
 def hosts_line(host: str, path: str = _HOSTS) -> str | None:
     """Where the hosts file names the host: "line N of /etc/hosts" (hosts(5)), the first of them."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            lines = file.read(_MOST).splitlines()
-    except OSError:
-        return None
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(tools.read(path, _MOST).splitlines(), 1):
         names = line.partition("#")[0].lower().split()[1:]
         if host.lower().rstrip(".") in names:
             return f"line {number} of {path}"

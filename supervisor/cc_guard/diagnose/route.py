@@ -4,6 +4,7 @@ Never a secret: of keys and tokens only that they are there, and their shape; of
 password. How the client reads its files and variables is in cc_guard.probe.route.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -20,6 +21,7 @@ from cc_guard.probe.route import (
     endpoint,
     env_block,
     excluded,
+    is_ignored,
     on,
     proxy_variable,
     settings,
@@ -58,6 +60,17 @@ _OTHERS = (
 _READ = (*VARIABLES, *_OTHERS, *KEYS)
 
 
+def place(source: str | None) -> str:
+    """A Setting's source, for people."""
+    return "the environment" if source in (None, ENVIRONMENT, DEFAULT) else tilde(source)
+
+
+def tilde(path: str) -> str:
+    """A path as people write it."""
+    home = os.path.expanduser("~")
+    return f"~{path[len(home) :]}" if home != "/" and path.startswith(f"{home}/") else path
+
+
 @dataclass(frozen=True)
 class Setting:
     """`source` is "environment", "--url" or the path of a settings file; a secret's value is its shape."""
@@ -71,8 +84,10 @@ class Setting:
 class Configuration:
     """`route` is None when the configured URL can't be used, and `problem` says why; `about` is then
     endpoint, proxy or unknown. `base` names the variable that holds the base URL, "" when there is none.
-    `path` is the base URL's, without a slash at its end. `quirks` are codes of cc_guard.diagnose.quirks.
-    `proxy` names the variable whose proxy counts, also where NO_PROXY takes the host out (`no_proxy`)."""
+    `path` is the base URL's, without a slash at its end, and not to be shown. `quirks` are codes of
+    cc_guard.diagnose.quirks, and `suggested` is what a base URL with some was probably meant to be.
+    `proxy` names the variable whose proxy counts, also where NO_PROXY takes the host out (`no_proxy`).
+    `ignored` are settings files that the client passes over, because they are no JSON."""
 
     settings: dict[str, Setting] = field(default_factory=dict)
     route: Route | None = None
@@ -80,10 +95,12 @@ class Configuration:
     about: str = ""
     provider: Provider = "anthropic"
     base: str = ""
-    path: str = ""
+    path: str = field(default="", repr=False)
     quirks: tuple[str, ...] = ()
+    suggested: str = ""
     proxy: str = ""
     no_proxy: bool = False
+    ignored: tuple[str, ...] = ()
 
     @property
     def default(self) -> bool:
@@ -97,7 +114,7 @@ class Configuration:
             return ""
         scheme, usual = ("https", 443) if self.route.tls else ("http", 80)
         port = "" if self.route.port == usual else f":{self.route.port}"
-        return f"{scheme}://{bracketed(self.route.host)}{port}{self.path}"
+        return f"{scheme}://{bracketed(self.route.host)}{port}{shape.of_path(self.path)}"
 
     def source(self, name: str) -> str:
         """Where a value comes from; "default" for one that nobody set."""
@@ -114,6 +131,7 @@ def read(
     named. `url` stands in for its base URL (`cc-guard doctor --url`). Never raises for what is in them."""
     raw: dict[str, str] = {}
     sources: dict[str, str] = {}
+    ignored: list[str] = []
 
     def lay(block: Mapping[str, str], source: str) -> None:
         for name in _READ:
@@ -123,6 +141,8 @@ def read(
     lay(environ, ENVIRONMENT)
     for path in settings_files(environ, cwd, extra):
         found = settings(path)
+        if not found and is_ignored(path):
+            ignored.append(path)
         lay(env_block(found), path)
         if found.get(HELPER):
             raw[HELPER], sources[HELPER] = "a command", path
@@ -132,7 +152,7 @@ def read(
                 raw.pop(name, None)
         lay({"ANTHROPIC_BASE_URL": url}, OPTION)
     shown = {name: Setting(name, _shown(name, value), sources[name]) for name, value in raw.items()}
-    return _configuration(raw, shown)
+    return replace(_configuration(raw, shown), ignored=tuple(ignored))
 
 
 def _configuration(raw: Mapping[str, str], shown: dict[str, Setting]) -> Configuration:
@@ -145,6 +165,8 @@ def _configuration(raw: Mapping[str, str], shown: dict[str, Setting]) -> Configu
     # An endpoint that is spelled out but the usual one is no other endpoint.
     base = "" if url.strip().rstrip("/") == DEFAULT_URL else base
     found = replace(found, base=base, path=quirks.path_of(url), quirks=odd)
+    if odd or base:
+        found = replace(found, suggested=quirks.suggested(url))
     try:
         route = effective_route(raw)
     except InvalidRoute as error:

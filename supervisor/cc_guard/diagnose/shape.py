@@ -3,7 +3,8 @@
 import re
 from urllib.parse import urlsplit
 
-from cc_guard.redact import redact
+from cc_guard.probe.route import reads_like_key
+from cc_guard.redact import MASK, redact
 
 # Prefixes that Anthropic's own keys and tokens begin with; they say what kind it is, and no more.
 _KINDS = ("sk-ant-api03-", "sk-ant-api", "sk-ant-oat01-", "sk-ant-oat", "sk-ant-admin", "sk-ant-", "sk-")
@@ -39,10 +40,29 @@ def of_url(value: str) -> str:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return "not a URL"
-    if not re.fullmatch(r"[\w.:%-]+", host) or not re.fullmatch(r"[a-z][a-z0-9+.-]*", parts.scheme):
+    if (
+        reads_like_key(host)
+        or not re.fullmatch(r"[\w.:%-]+", host)
+        or not re.fullmatch(r"[a-z][a-z0-9+.-]*", parts.scheme)
+    ):
         return "not a URL"
     host = f"[{host}]" if ":" in host else host
     number = f":{port}" if port else ""
     # Only a path without `@`: a password with a slash in it would stand there.
-    path = redact(parts.path) if "@" not in value.partition(host)[2] else ""
+    path = of_path(parts.path) if "@" not in value.partition(host)[2] else ""
     return f"{parts.scheme}://{host}{number}{path}"
+
+
+def of_file(path: str) -> str:
+    """A file's path, which is none when a key was put into its variable; hashes in it are no secrets."""
+    return re.sub(r"sk-ant-[\w-]*", MASK, path)
+
+
+def of_path(path: str) -> str:
+    """A URL's path, without those parts of it that read like a key, a password or an account's number."""
+    return "/".join(MASK if "@" in part or _is_random(part) else redact(part) for part in path.split("/"))
+
+
+def _is_random(part: str) -> bool:
+    """Names change between letters and digits once or twice, random ones all the time."""
+    return len(part) >= 16 and len(re.findall(r"[0-9](?=[A-Za-z])|[A-Za-z](?=[0-9])", part)) >= 4

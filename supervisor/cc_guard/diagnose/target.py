@@ -58,5 +58,5 @@ def unknown(context: Context) -> str:
 
 def nobody(probe: str) -> Finding:
     """For a probe that needs a connection over one family, whichever."""
-    text = "not looked at: no address accepts a connection"
+    text = "not checked: no address accepts a connection"
     return Finding(probe, "skip", text, {"because": "tcp.v4"})

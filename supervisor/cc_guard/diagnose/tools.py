@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -102,11 +103,17 @@ def decoded(data: bytes) -> str:
 
 def read(path: str, limit: int = _MOST_OUTPUT) -> str:
     """The beginning of a file of the system such as /proc/meminfo; empty when it can't be read."""
+    return content(path, limit).decode(errors="replace")
+
+
+def content(path: str, limit: int = _MOST_OUTPUT) -> bytes:
+    """The beginning of a file; empty when it can't be read. Pipes and devices are not: they would take for
+    ever, or what is meant for others."""
     try:
-        with open(path, "rb") as file:
-            return file.read(limit).decode(errors="replace")
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            return file.read(limit) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
     except (OSError, ValueError):
-        return ""
+        return b""
 
 
 def read_int(path: str) -> int | None:

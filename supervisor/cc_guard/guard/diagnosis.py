@@ -12,10 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
+from cc_guard.diagnose import clocks
 from cc_guard.incident.record import Cause, Finding, ProbeState, Symptom
 
 _DEADLINE_S = 20.0  # the doctor's own is 6 s; a machine out of memory takes longer to start it
 _LARGEST = 4 * 1024 * 1024
+# Taken when the guard starts, and the same for all its diagnoses: what happened to the clocks since then.
+_STARTED = clocks.mark()
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ async def ask(symptom: Symptom, settings: Sequence[str]) -> Diagnosis | None:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,
+            env={**os.environ, clocks.MARK: _STARTED},
         )
     except OSError:
         return None

@@ -4,8 +4,9 @@ import contextlib
 import sys
 import time
 
+from cc_guard.guard.diagnosis import Diagnosis
 from cc_guard.history import History, HistoryError
-from cc_guard.incident.machine import Report
+from cc_guard.incident.machine import FINDINGS_KEPT, Report
 from cc_guard.incident.record import Incident, new_id
 from cc_guard.owner import Owner
 
@@ -19,6 +20,7 @@ class Journal:
         self._profile = profile
         self._owner = Owner.current()
         self._incident: Incident | None = None
+        self._last: tuple[float, Incident | None] = (0.0, None)
         self.client_version: str | None = None
         self.problem = ""
         self._history: History | None = None
@@ -45,15 +47,30 @@ class Journal:
         incident.profile = self._profile
         incident.client_version = self.client_version
         if report.outcome != "open":
+            self._last = report.started, incident
             self._incident = None
             if self._history is None:
                 self._open()  # what was in its way may be over, and nothing is held now
+        self._save(incident)
+
+    def _save(self, incident: Incident) -> None:
         if self._history is None:
             return
         try:
             self._history.save(incident, self._owner)
         except Exception as error:
             self._failed(error)
+
+    def explain(self, started: float, found: Diagnosis) -> None:
+        """Why the last incident failed, when that has become known after its end. What a client has recovered
+        from is over before anybody could look."""
+        known, incident = self._last
+        ended = incident is not None and known == started and incident.outcome == "failed"
+        if incident is None or not ended or incident.confidence or found.cause == "unknown":
+            return
+        incident.cause, incident.confidence = found.cause, found.confidence
+        incident.evidence = [*incident.evidence, *found.findings][:FINDINGS_KEPT]
+        self._save(incident)
 
     def close(self) -> None:
         if self._history is not None:

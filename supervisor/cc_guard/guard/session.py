@@ -201,24 +201,27 @@ class GuardSession:
                     self._holder.want()
                 case machine.Release():
                     self._holder.cancel()
-                case machine.Diagnose(symptom):
-                    self._ask_why(symptom)
+                case machine.Diagnose(symptom, started):
+                    self._ask_why(symptom, started)
                 case machine.Record(report):
                     self._journal.record(report)
                 case machine.Notify():
                     pass  # the panel shows it; the title speaks for a hold
 
-    def _ask_why(self, symptom: Symptom) -> None:
+    def _ask_why(self, symptom: Symptom, started: float) -> None:
         if self._diagnosis is not None and not self._diagnosis.done():
             return
-        self._diagnosis = self._loop.create_task(self._diagnose(symptom))
+        self._diagnosis = self._loop.create_task(self._diagnose(symptom, started))
 
-    async def _diagnose(self, symptom: Symptom) -> None:
-        opened = self._state.report.started if self._state.report else None
+    async def _diagnose(self, symptom: Symptom, started: float) -> None:
         found = await diagnosis.ask(symptom, self._arguments.settings)
+        if found is None:
+            return
         report = self._state.report
-        if found is not None and report is not None and report.started == opened:
+        if report is not None and report.started == started:
             self._step(machine.Diagnosed(found.cause, found.confidence, found.summary, found.findings))
+        else:
+            self._journal.explain(started, found)
 
     def _show_notice(self) -> None:
         screen = self._frames.screen

@@ -192,9 +192,11 @@ class Release:
 
 @dataclass(frozen=True)
 class Diagnose:
-    """Find out why: once when an incident has opened, and once more when it goes on for long."""
+    """Find out why: once when an incident has opened, and once more when it goes on for long; or when it has
+    ended, and nobody knows yet. `started` is the incident's."""
 
     symptom: Symptom
+    started: float
 
 
 @dataclass(frozen=True)

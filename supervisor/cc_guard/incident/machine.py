@@ -235,8 +235,12 @@ def _give_up(
     state: State, symptom: Symptom, over_in_s: float | None, now: float
 ) -> tuple[State, list[Effect]]:
     """The client has stopped trying."""
+    report = state.report
     if not recovery.can_help(state, over_in_s):
-        return _end(state, "failed", now)
+        state, effects = _end(state, "failed", now)
+        if report is not None and report.cause is None:
+            effects = [*effects, Diagnose(symptom, report.started)]
+        return state, effects
     state, effects = _stop_holding(state, now)
     state, more = recovery.down(replace(state, symptom=symptom), over_in_s, now)
     return state, [*effects, *more, _record(state)]
@@ -376,7 +380,7 @@ def _ask_why(state: State, effects: list[Effect], now: float) -> tuple[State, li
     if state.asked >= len(DIAGNOSE_AFTER_S) or now - report.started < DIAGNOSE_AFTER_S[state.asked]:
         return state, effects
     care = replace(state.care, diagnosing=now)
-    return replace(state, asked=state.asked + 1, care=care), [*effects, Diagnose(symptom)]
+    return replace(state, asked=state.asked + 1, care=care), [*effects, Diagnose(symptom, report.started)]
 
 
 def _configured(state: State, event: Configured) -> State:

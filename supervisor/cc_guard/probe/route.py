@@ -1,13 +1,16 @@
 """The client's configured way to its API: endpoint and proxy, from its environment and settings.
 
 Claude Code lays the `env` block of its settings files over its own environment; later files win:
-user, project, local, `--settings`, managed (code.claude.com/docs/en/settings, "Settings precedence").
+user, project, local, `--settings`, managed (code.claude.com/docs/en/settings, "Settings precedence"), and
+since 2.1.83 the files of managed-settings.d by name (its CHANGELOG). The local settings of a repository's
+top folder win over those of the folder inside that it starts in (measured: 2.1.228 and later).
 Only the variables named here are looked at, and never a key or token.
 """
 
 import ipaddress
 import json
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterable, Mapping
@@ -45,6 +48,8 @@ VARIABLES = (
     *PROXIES,
     *UNKNOWN_WAYS,
 )
+_MANAGED = "/Library/Application Support/ClaudeCode" if sys.platform == "darwin" else "/etc/claude-code"
+_MOST_DROP_INS = 200
 _SETTINGS_LIMIT = 2 * 1024 * 1024  # larger files are refused by the client itself since 2.1.214
 
 
@@ -86,14 +91,34 @@ class InvalidRoute(ValueError):
 def settings_files(environ: Mapping[str, str], cwd: str, extra: Iterable[str] = ()) -> list[str]:
     """The client's settings files, the strongest last. `extra` is what `--settings` named."""
     home = environ.get("CLAUDE_CONFIG_DIR") or os.path.join(os.path.expanduser("~"), ".claude")
-    managed = "/Library/Application Support/ClaudeCode" if sys.platform == "darwin" else "/etc/claude-code"
     return [
         os.path.join(home, "settings.json"),
         os.path.join(cwd, ".claude", "settings.json"),
-        os.path.join(cwd, ".claude", "settings.local.json"),
+        *(os.path.join(folder, ".claude", "settings.local.json") for folder in _with_top_folder(cwd)),
         *extra,
-        os.path.join(managed, "managed-settings.json"),
+        os.path.join(_MANAGED, "managed-settings.json"),
+        *_drop_ins(os.path.join(_MANAGED, "managed-settings.d")),
     ]
+
+
+def _with_top_folder(cwd: str) -> list[str]:
+    """The folder, and that of the git repository that it is inside of."""
+    top = cwd
+    while not os.path.exists(os.path.join(top, ".git")):
+        above = os.path.dirname(top)
+        if above == top:
+            return [cwd]
+        top = above
+    return [cwd, top] if top != cwd else [cwd]
+
+
+def _drop_ins(folder: str) -> list[str]:
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    chosen = sorted(name for name in names if name.endswith(".json") and not name.startswith("."))
+    return [os.path.join(folder, name) for name in chosen[:_MOST_DROP_INS]]
 
 
 def effective_environment(environ: Mapping[str, str], files: Iterable[str]) -> dict[str, str]:
@@ -109,10 +134,37 @@ def effective_environment(environ: Mapping[str, str], files: Iterable[str]) -> d
 def settings(path: str) -> dict[str, Any]:
     """A settings file of the client; empty where it can't be read, or is no JSON object."""
     try:
-        found = json.loads(content(path))
+        return _parsed(content(path))
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+
+
+def is_ignored(path: str) -> bool:
+    """Whether there is a settings file, and the client passes over it (2.1.330 silently, where it has no
+    terminal): it is no JSON object. What can't be read without harm is not judged."""
+    try:
+        text = content(path)
+    except UnicodeDecodeError:
+        return True
+    except (OSError, ValueError):
+        return False
+    try:
+        _parsed(text)
+    except (ValueError, RecursionError):
+        return bool(text.strip())
+    return False
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    found = json.loads(text, parse_constant=_no_constant)
+    if not isinstance(found, dict):
+        raise ValueError("no JSON object")
+    return found
+
+
+def _no_constant(name: str) -> None:
+    """NaN and the infinities, which are no JSON. Raises ValueError."""
+    raise ValueError(f"{name} is no JSON")
 
 
 def env_block(found: Mapping[str, Any]) -> dict[str, str]:
@@ -120,7 +172,7 @@ def env_block(found: Mapping[str, Any]) -> dict[str, str]:
     block = found.get("env")
     if not isinstance(block, dict):
         return {}
-    return {str(name): _text(value) for name, value in block.items() if value is not None}
+    return {str(name): _text(value) for name, value in block.items()}
 
 
 def content(path: str) -> str:
@@ -137,8 +189,10 @@ def content(path: str) -> str:
 
 
 def _text(value: Any) -> str:
-    """As JavaScript's String()."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """As JavaScript's String(): also null is a text."""
+    if isinstance(value, dict):
+        return "[object Object]"
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
 def effective_route(variables: Mapping[str, str]) -> Route:
@@ -235,11 +289,32 @@ def _in_network(host: str, network: str) -> bool:
         return False
 
 
+# A URL as the client's parser takes it (url.spec.whatwg.org, "special scheme"; measured on 2.0.60, 2.1.116
+# and 2.1.330): any number of slashes, of either kind, behind http: or https:. And `localhost:8080` is for the
+# native builds, from 2.1.113 on, a host of plain HTTP (measured); the Node builds fail on it.
+_SPECIAL = re.compile(r"(https?):[/\\]*([^?#]*)", re.IGNORECASE)
+_HOST_AND_PORT = re.compile(r"[a-z][a-z0-9+.-]*:\d{1,5}(?=[/?#]|$)", re.IGNORECASE | re.ASCII)
+
+
+def spelled_out(url: str) -> str:
+    """A URL in the form that other parsers understand, too."""
+    url = url.strip()
+    special = _SPECIAL.match(url)
+    if special is None:
+        return f"http://{url}" if _HOST_AND_PORT.match(url) else url
+    return f"{special[1]}://{special[2].replace(chr(92), '/')}{url[special.end() :]}"
+
+
+def reads_like_key(host: str) -> bool:
+    """Whether a key stands in the place of a host, as when it was put into the wrong variable."""
+    return re.search(r"^sk-[\w-]{12}|sk-ant-", host, re.IGNORECASE) is not None
+
+
 def _parse(url: str, what: str) -> tuple[str, str, int]:
     """Scheme, host and port. The reasons in the error quote nothing: there may be a password in the URL."""
     parts: SplitResult
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(spelled_out(url))
         host = parts.hostname or ""
         if not host.isascii():
             host = host.encode("idna").decode("ascii")
@@ -251,6 +326,8 @@ def _parse(url: str, what: str) -> tuple[str, str, int]:
         raise InvalidRoute(f"the {what} URL is not valid: its port is no number up to 65535", what) from None
     if parts.scheme not in ("http", "https") or not host:
         raise InvalidRoute(f"the {what} URL must be http:// or https:// with a host name", what)
+    if reads_like_key(host):
+        raise InvalidRoute(f"the {what} URL is not valid: what stands there reads like a key", what)
     if any(c <= " " for c in host):
         raise InvalidRoute(f"the {what} URL is not valid: there is a blank in its host name", what)
     return parts.scheme, host.lower(), port or (443 if parts.scheme == "https" else 80)

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from cc_guard.diagnose import client, tools
-from cc_guard.diagnose.probe import Context, Probe
+from cc_guard.diagnose.probe import Context, Probe, always
 from cc_guard.incident.record import Finding
 
 _NODE_TIMEOUT_S = 1.0
@@ -18,7 +18,7 @@ async def _version(context: Context) -> list[Finding]:
     newest = client.text(client.known()[0])
     if not program:
         evidence: dict[str, Any] = {"version": None, "install": None, "newest_known": newest}
-        return [Finding("client.version", "na", "Claude Code is not installed", evidence)]
+        return [Finding("client.version", "na", client.MISSING, evidence)]
     number = client.version(context)
     faults = [bad for bad in client.faults(number) if _shows(bad, context)] if number else []
     evidence = {
@@ -31,7 +31,7 @@ async def _version(context: Context) -> list[Finding]:
         "newest_known": newest,
     }
     if number is None:
-        return [Finding("client.version", "na", "the client's version is not known", evidence)]
+        return [Finding("client.version", "na", "the version of Claude Code is not known", evidence)]
     by = "" if evidence["install"] == "unknown" else f" ({evidence['install']})"
     text = f"Claude Code {evidence['version']}{by}"
     grave = [bad for bad in faults if bad.grave]
@@ -54,4 +54,4 @@ async def _node() -> str | None:
     return match[1] if match else None
 
 
-PROBES = (Probe("client.version", "Claude Code", _version, deadline_s=1.5),)
+PROBES = (Probe("client.version", "Claude Code", _version, deadline_s=1.5, later=True, spare=always),)

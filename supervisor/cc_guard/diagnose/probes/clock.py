@@ -1,5 +1,7 @@
 """This machine's clock against the server's."""
 
+import time
+
 from cc_guard.diagnose.probe import Context, Probe
 from cc_guard.incident.record import Finding
 
@@ -17,7 +19,9 @@ async def _clock(context: Context) -> list[Finding]:
     if abs(skew) <= _WARN_S:
         return [Finding("clock", "pass", "the clock agrees with the server's", evidence)]
     side = "behind" if skew > 0 else "ahead of"
-    text = f"the clock is {_duration(abs(skew))} {side} the server's"
+    here, there = (time.strftime("%Y-%m-%d %H:%M", time.gmtime(time.time() + more)) for more in (0.0, skew))
+    told = f"here it is {here}, there {there} (UTC)"
+    text = f"the clock is {_duration(abs(skew))} {side} the server's: {told}"
     return [Finding("clock", "fail" if abs(skew) > _FAIL_S else "warn", text, evidence)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from cc_guard.diagnose import nameservers, target
 from cc_guard.diagnose.look import LATE_S
 from cc_guard.diagnose.probe import Context, Probe
-from cc_guard.diagnose.query import Reply, query
+from cc_guard.diagnose.query import query
 from cc_guard.diagnose.quirks import is_public
 from cc_guard.diagnose.resolve import Resolved, hosts_line, is_literal, resolve
 from cc_guard.incident.record import Finding
@@ -57,10 +57,10 @@ async def _system(context: Context) -> list[Finding]:
 
 
 _TEXTS = {
-    "EAI_AGAIN": "the system's resolver gives no answer",
-    "NXDOMAIN": "the system's resolver says that there is no such name",
-    "EAI_NODATA": "the name has no addresses",
-    "EAI_FAIL": "the system's resolver failed",
+    "EAI_AGAIN": "this machine's look-up of the name gets no answer",
+    "NXDOMAIN": "this machine's look-up says that there is no such name",
+    "EAI_NODATA": "the name has no address",
+    "EAI_FAIL": "this machine's look-up of the name failed",
 }
 
 
@@ -76,14 +76,16 @@ def _is_sinkhole(host: str, addresses: tuple[str, ...]) -> bool:
 
 
 async def _servers(context: Context) -> list[Finding]:
-    """One finding for each. Evidence: server, v4, v6 (addresses), rcode_v4, rcode_v6 (NOERROR, NXDOMAIN,
+    """One finding for each; `na` where one gives no address that has not to.
+
+    Evidence: server, v4, v6 (addresses), rcode_v4, rcode_v6 (NOERROR, NXDOMAIN,
     SERVFAIL, REFUSED…; TIMEOUT, UNREACHABLE for no answer), ms, kind (docker, wsl-tunnel, systemd-stub,
     local, public), scope (what it is for, where not for all), disagrees (it says something else than the
     system does, and the system's answer is not one that comes from outside)."""
     host = target.hop(context).host
     servers = await nameservers.configured(context.facts)
     if not servers:
-        return [Finding("dns.servers", "warn", "no nameserver is configured", {"server": None})]
+        return [Finding("dns.servers", "warn", "this machine knows no name server", {"server": None})]
     # Beside dns.system's own, whose deadline would come on top of this one.
     system = asyncio.create_task(resolve(host, _SERVER_S))
     return list(await asyncio.gather(*(_server(system, server, host) for server in servers)))
@@ -107,32 +109,43 @@ async def _server(system: asyncio.Task[Resolved], server: nameservers.Server, ho
         "scope": server.scope,
         "disagrees": disagrees(known.addresses, hosts_line(host), [*v4.addresses, *v6.addresses]),
     }
+    who = f"the name server {server.address}"
     if v4.addresses or v6.addresses:
         broken = next((reply.rcode for reply in (v4, v6) if reply.rcode != "NOERROR"), "")
         if broken:
             good, bad = ("IPv6", "IPv4") if v4.rcode == broken else ("IPv4", "IPv6")
-            told = _WORDS.get(broken, f"it answers {broken}")
-            text = f"{server.address} tells {good} addresses; asked for {bad}, {told}"
+            text = f"{who} knows {good} addresses; asked for {bad}, it {_word(broken)}"
             return Finding("dns.servers", "warn", text, evidence, ms)
-        text = f"{server.address} answers ({evidence['ms']:.0f} ms)"
         if evidence["disagrees"]:
-            return Finding("dns.servers", "warn", f"{text}, and differently from the system", evidence, ms)
+            given = [*v4.addresses, *v6.addresses][0]
+            text = f"{who} says {given}, and not what this machine takes"
+            return Finding("dns.servers", "warn", text, evidence, ms)
+        text = f"{who} answers ({evidence['ms']:.0f} ms)"
         return Finding("dns.servers", "pass", text, evidence, ms)
-    return Finding("dns.servers", "fail", f"{server.address}: {_no(v4, v6)}", evidence, ms)
+    text = f"{who} {_word(v4.rcode if v4.rcode != 'NOERROR' else v6.rcode)}"
+    if not _is_for(server, host):
+        return Finding("dns.servers", "na", f"{text}, and is for {server.scope} alone", evidence, ms)
+    return Finding("dns.servers", "fail", text, evidence, ms)
 
 
-def _no(v4: Reply, v6: Reply) -> str:
-    rcode = v4.rcode if v4.rcode != "NOERROR" else v6.rcode
-    return _WORDS.get(rcode, f"it answers {rcode}")
+def _is_for(server: nameservers.Server, host: str) -> bool:
+    """Whether the system asks it for this host. One for an interface is asked by programs that are bound to
+    that, as a VPN's own; one for a domain of a company may know nothing else."""
+    return not server.scope or f".{host}".endswith(f".{server.scope.lower().strip('.')}")
+
+
+def _word(rcode: str) -> str:
+    return _WORDS.get(rcode, f"answers {rcode}")
 
 
 _WORDS = {
-    "NOERROR": "it knows the name, but no address of it",
-    "NXDOMAIN": "it says that there is no such name",
-    "SERVFAIL": "it answers that it failed (SERVFAIL)",
-    "REFUSED": "it refuses to answer",
-    "TIMEOUT": "it does not answer",
-    "UNREACHABLE": "it can't be reached",
+    "NOERROR": "knows the name, but no address of it",
+    "NXDOMAIN": "says that there is no such name",
+    "SERVFAIL": "answers that it failed (SERVFAIL)",
+    "REFUSED": "refuses to answer (REFUSED)",
+    "TIMEOUT": "does not answer",
+    "UNREACHABLE": "can't be reached",
+    "MALFORMED": "answers with something that can't be read",
 }
 
 
@@ -169,5 +182,6 @@ PROBES = (
         deadline_s=_SERVERS_S,
         fail_late="fail",
         absent=_is_address,
+        later=True,
     ),
 )

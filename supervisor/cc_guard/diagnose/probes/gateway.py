@@ -6,6 +6,7 @@ from typing import Any
 
 from cc_guard.diagnose import target
 from cc_guard.diagnose.dial import dial
+from cc_guard.diagnose.look import word
 from cc_guard.diagnose.probe import Context, Probe
 from cc_guard.diagnose.quirks import is_public
 from cc_guard.diagnose.resolve import Resolved, resolve
@@ -38,10 +39,12 @@ async def _gateway(context: Context) -> list[Finding]:
     }
     where = context.configuration.base_url
     if not evidence["listening"]:
-        nobody = "nothing listens there" if evidence["outcome"] == "refused" else evidence["outcome"]
+        refused = evidence["outcome"] == "refused"
+        nobody = "nothing is listening there" if refused else word(evidence["outcome"], connected=False)
         return [Finding("gateway", "fail", f"{where}: {nobody}", evidence)]
     process = evidence["process"]
-    text = f"{where} listens" + (f": {process['name']} (process {process['pid']})" if process else "")
+    by = f": {process['name']} (process {process['pid']})" if process else ""
+    text = f"something listens at {where}{by}"
     return [Finding("gateway", "pass", text, evidence)]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from cc_guard.diagnose import reading, target
+from cc_guard.diagnose import reading, shape, target
 from cc_guard.diagnose.exchange import Answer, Request, ask
 from cc_guard.diagnose.look import LATE_S, TIMEOUT_S, evidence_of, first, patience, word
 from cc_guard.diagnose.probe import Context, Probe
@@ -39,12 +39,13 @@ async def _family(family: int, context: Context) -> list[Finding]:
     name = f"http.v{family}"
     if worst.outcome == "answered":
         slowly = ", but slowly" if evidence["slow"] else ""
-        text = f"IPv{family}: {address} answers HTTP {worst.status}{slowly} ({fastest:.0f} ms)"
+        text = f"{address} answers over IPv{family}{slowly} ({fastest:.0f} ms)"
         return [Finding(name, "pass", text, evidence)]
     if "answered" in outcomes:
-        text = f"IPv{family}: {address} answers one time, and the other time {word(worst.outcome)}"
+        text = f"{address} answers one time, and the other time {word(worst.outcome)} (IPv{family})"
         return [Finding(name, "warn", text, evidence)]
-    return [Finding(name, "fail", f"IPv{family}: {address}: {word(worst.outcome)}", evidence)]
+    text = f"{address} port {target.hop(context).port}: {word(worst.outcome, worst.connected)} (IPv{family})"
+    return [Finding(name, "fail", text, evidence)]
 
 
 async def _look(route: Route, address: str, delay_s: float, timeout_s: float) -> Answer:
@@ -58,11 +59,12 @@ async def _api(context: Context) -> list[Finding]:
     `evidence_of` lists."""
     if not target.connected(context):
         return [target.nobody("http.api")]
+    where = f"{context.configuration.base_url}/v1/messages"
     request = Request("POST", target.path(context), b"{}", (("Content-Type", "application/json"),))
     answer, address = await first(context, request, patience(context))
     kind, message = reading.error(answer)
     evidence = {
-        "path": request.target,
+        "path": shape.of_path(request.target),
         "address": address,
         **evidence_of(answer),
         "error_type": kind,
@@ -73,29 +75,30 @@ async def _api(context: Context) -> list[Finding]:
         "slow": answer.outcome == "answered" and answer.ms > _SLOW_MS,
     }
     if answer.outcome != "answered":
-        return [Finding("http.api", "fail", f"{request.target}: {word(answer.outcome)}", evidence)]
-    state, text = _judged(answer, evidence, context.configuration.provider)
+        text = f"a request to {where}: {word(answer.outcome, answer.connected)}"
+        return [Finding("http.api", "fail", text, evidence)]
+    state, text = _judged(answer, evidence, where, context.configuration.provider)
     return [Finding("http.api", state, text, evidence)]
 
 
-def _judged(answer: Answer, evidence: dict[str, Any], provider: str) -> tuple[ProbeState, str]:
+def _judged(answer: Answer, evidence: dict[str, Any], where: str, provider: str) -> tuple[ProbeState, str]:
     """A healthy API refuses a request without a key and a body: 400, 401, 404, 405; other providers say so
     in ways of their own. What an edge, a gateway or a portal says instead is a failure."""
     status = answer.status or 0
     said = evidence["error_message"] or evidence["title"] or evidence["text"]
-    text = f"{evidence['path']}: HTTP {status}" + (f" ({said})" if said else "")
+    text = f"{where} answers {status}" + (f' ("{said}")' if said else "")
     if provider != "anthropic" and 400 <= status < 500 and status not in (407, 429):
         return "pass", f"{text}, as expected without a key ({answer.ms:.0f} ms)"
     if status in (403, 407, 429) or status >= 500:
         return "fail", text
     if 300 <= status < 400:
-        return "fail", f"{text}, on to {evidence['redirect'] or 'elsewhere'}"
+        return "fail", f"{text} and sends on to {evidence['redirect'] or 'elsewhere'}"
     if evidence["body_kind"] == "html":
-        return "fail", f"{text}: a web page, not the API"
+        return "fail", f"{text}: that is a web page, not the API"
     if status == 404:
-        return "warn", f"{text}: nothing is at this path"
+        return "warn", f"{text}: nothing is at this address"
     if evidence["slow"]:
-        return "warn", f"{text}, but only after {answer.ms / 1000:.1f} s"
+        return "warn", f"{where} answers as it should, but only after {answer.ms / 1000:.1f} s"
     return "pass", f"{text}, as expected without a key ({answer.ms:.0f} ms)"
 
 

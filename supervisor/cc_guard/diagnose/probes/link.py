@@ -29,8 +29,8 @@ _NAMES = {
 
 
 async def _link(context: Context) -> list[Finding]:
-    """One finding for each family. Evidence: family, destination (what was looked up), device, gateway,
-    source (the local address), tunnel, tunnel_kind (utun, wg, tailscale, warp, tun or None), error
+    """One finding for each family. Evidence: family, destination (what was looked up), device, its mtu,
+    gateway, source (the local address), tunnel, tunnel_kind (utun, wg, tailscale, warp, tun or None), error
     (unreachable, none: no address of that family, or None)."""
     ways = dict(
         zip(
@@ -90,6 +90,7 @@ def _finding(family: int, destination: str, way: Way, error: str | None, ways: A
         "family": family,
         "destination": destination,
         "device": way.device or None,
+        "mtu": _mtu(way.device),
         "gateway": way.gateway or None,
         "source": way.source or None,
         "tunnel": kind is not None,
@@ -97,17 +98,23 @@ def _finding(family: int, destination: str, way: Way, error: str | None, ways: A
         "error": error,
     }
     if error:
-        text = (
-            f"IPv{family}: no route" if error == "unreachable" else f"IPv{family}: no address on this machine"
-        )
-        if family == 6 and ways[4][2] is None:
-            return Finding("link.route", "na", f"{text}; IPv4 has one", evidence)
-        if family == 4 and ways[6][2] is None:
-            return Finding("link.route", "na", f"{text}; IPv6 has one", evidence)
+        unreachable = f"no way to {destination} (IPv{family}, no route)"
+        text = unreachable if error == "unreachable" else f"this machine has no IPv{family} address"
+        if ways[10 - family][2] is None:
+            return Finding("link.route", "na", f"{text}; IPv{10 - family} has a way", evidence)
         return Finding("link.route", "fail", text, evidence)
     by = f" by {way.gateway}" if way.gateway else ""
-    text = f"IPv{family}: {way.device or 'a device that is not known'}{by}"
-    return Finding("link.route", "pass", f"{text}, a tunnel ({kind})" if kind else text, evidence)
+    text = f"the way out is {way.device or 'a device that is not known'}{by} (IPv{family})"
+    return Finding("link.route", "pass", f"{text}, a VPN ({kind})" if kind else text, evidence)
+
+
+def _mtu(device: str) -> int | None:
+    import psutil
+
+    with contextlib.suppress(OSError, psutil.Error):
+        if stats := psutil.net_if_stats().get(device):
+            return int(stats.mtu)
+    return None
 
 
 def _kind(device: str) -> str | None:

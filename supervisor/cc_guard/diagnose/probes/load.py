@@ -25,7 +25,9 @@ async def _load(context: Context) -> list[Finding]:
     evidence: dict[str, Any] = {"load1": round(load1, 2), "cpus": cpus, "psi_cpu": psi}
     text = f"load {load1:.1f} on {cpus} processor{'s' if cpus > 1 else ''}"
     busy = load1 >= _PER_CPU * cpus and (psi is None or psi >= _PSI)
-    return [Finding("load", "warn" if busy else "pass", text, evidence)]
+    if busy:
+        return [Finding("load", "warn", f"the processors are overloaded: {text}", evidence)]
+    return [Finding("load", "pass", text, evidence)]
 
 
 def _cpus() -> int:

@@ -3,6 +3,7 @@
 A client that waits for memory answers late or is killed, and what it shows is a stall or a reset.
 """
 
+import asyncio
 import re
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ _PSI_CRITICAL, _PSI_LOW = 60.0, 10.0
 # dispatch/source.h.
 _MACOS_LEVELS: dict[int, Level] = {1: "ok", 2: "low", 4: "critical"}
 _ORDER: tuple[Level, ...] = ("ok", "low", "critical")
+_FINE: tuple[Level, str] = ("ok", "")
 _TOOL_TIMEOUT_S = 1.0
 
 
@@ -30,16 +32,23 @@ async def _memory(context: Context) -> list[Finding]:
     """Evidence: available_mb, total_mb, swap_used_mb, swap_total_mb, psi_some_avg10 (percent of the last 10 s
     in which some task waited for memory; Linux), cgroup_limit_mb, cgroup_used_mb, cgroup_psi, cgroup_kills
     (None without a limit), free_percent (macOS), level (ok, low, critical), why (what made the level),
-    top ([{pid, name, mb}]). All memory in MiB; None for what can't be read.
+    top ([{pid, name, mb}], of the control group where that made the level). All memory in MiB; None for what
+    can't be read.
     """
-    macos = context.facts.system == "macos"
-    evidence, levels = await (_macos() if macos else _linux(context))
+    limit = cgroup.of(context.client_pid or "self") if context.facts.system == "linux" else None
+    evidence, levels = _linux(limit) if context.facts.system != "macos" else await _macos()
     if evidence["total_mb"] is None:
         return [Finding("memory", "na", "the memory of this machine can't be read", evidence)]
-    level = max(levels, key=lambda one: _ORDER.index(one[0]), default=("ok", ""))
+    of_group = _of_group(limit) if limit else []
+    level = max(*levels, *of_group, _FINE, key=lambda one: _ORDER.index(one[0]))
     evidence["level"], evidence["why"] = level
-    evidence["top"] = processes.largest(await processes.table(context.facts))
+    table = await processes.once(context.facts)
+    if limit and level[0] != "ok" and level in of_group and (inside := cgroup.members(limit.folder)):
+        table = [process for process in table if process.pid in inside]
+    evidence["top"] = processes.largest(table)
     left = f"{_gb(evidence['available_mb'])} of {_gb(evidence['total_mb'])} of memory available"
+    if level[0] != "ok" and level in of_group:
+        left = f"the machine itself has {left}"
     if level[0] == "ok":
         return [Finding("memory", "pass", left, evidence)]
     state: Literal["warn", "fail"] = "fail" if level[0] == "critical" else "warn"
@@ -50,13 +59,12 @@ def _gb(mb: float | None) -> str:
     return "an unknown part" if mb is None else f"{mb / 1024:.1f} GB"
 
 
-async def _linux(context: Context) -> tuple[dict[str, Any], list[tuple[Level, str]]]:
+def _linux(limit: cgroup.Limit | None) -> tuple[dict[str, Any], list[tuple[Level, str]]]:
     """/proc/meminfo: proc_meminfo(5). MemAvailable is the kernel's own estimate."""
     info = parse_meminfo(tools.read("/proc/meminfo", 65536))
     total, available = info.get("MemTotal"), info.get("MemAvailable")
     swap = info.get("SwapTotal", 0.0)
     psi = cgroup.pressure(tools.read("/proc/pressure/memory", 4096))
-    limit = cgroup.of(context.client_pid or "self")
     evidence: dict[str, Any] = {
         "available_mb": _rounded(available),
         "total_mb": _rounded(total),
@@ -72,11 +80,13 @@ async def _linux(context: Context) -> tuple[dict[str, Any], list[tuple[Level, st
     if total and available is not None:
         swap_left = info.get("SwapFree", 0.0) / swap if swap else 0.0
         levels.append(amount(available, total, swap_left, "this machine"))
-    if limit is not None:
-        levels.append(waiting(limit.pressure, "this control group"))
-        left = limit.limit_mb - limit.used_mb
-        levels.append(amount(left, limit.limit_mb, 0.0, "this control group"))
     return evidence, levels
+
+
+def _of_group(limit: cgroup.Limit) -> list[tuple[Level, str]]:
+    left = limit.limit_mb - limit.used_mb
+    where = "this container or service (control group)"
+    return [waiting(limit.pressure, where), amount(left, limit.limit_mb, 0.0, where)]
 
 
 def amount(left_mb: float, total_mb: float, swap_left: float, where: str) -> tuple[Level, str]:
@@ -111,8 +121,8 @@ async def _macos() -> tuple[dict[str, Any], list[tuple[Level, str]]]:
     """sysctl(8): hw.memsize in bytes, vm.swapusage, the kernel's pressure level; `memory_pressure -Q` ends
     with "System-wide memory free percentage: 62%", memory_pressure(1)."""
     names = ("hw.memsize", "kern.memorystatus_vm_pressure_level", "vm.swapusage")
-    ran = [await tools.run("sysctl", "-n", name, timeout_s=_TOOL_TIMEOUT_S) for name in names]
-    ran.append(await tools.run("memory_pressure", "-Q", timeout_s=_TOOL_TIMEOUT_S))
+    commands = (*(("sysctl", "-n", name) for name in names), ("memory_pressure", "-Q"))
+    ran = await asyncio.gather(*(tools.run(*argv, timeout_s=_TOOL_TIMEOUT_S) for argv in commands))
     size, number = tools.to_int(ran[0].text), tools.to_int(ran[1].text)
     total = None if size is None else size / 2**20
     percent = parse_free(ran[3].text)
@@ -150,4 +160,4 @@ def parse_swapusage(text: str) -> tuple[float | None, float | None]:
     return found.get("used"), found.get("total")
 
 
-PROBES = (Probe("memory", "Machine", _memory, deadline_s=2.5),)
+PROBES = (Probe("memory", "Machine", _memory, deadline_s=2.5, later=True),)

@@ -19,25 +19,26 @@ _RESOLVE_S, _TIMEOUT_S = 0.8, 1.2
 async def _portal(context: Context) -> list[Finding]:
     """Evidence: outcome (open: the page came as it should; portal: something else came; unreachable), url,
     and what `evidence_of` lists."""
-    url = context.environ.get("CC_GUARD_PORTAL_URL") or _URL
+    url = context.environ.get("CC_GUARD_TEST_PORTAL_URL") or _URL
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or 80
     found = await resolve(host, _RESOLVE_S)
     if not found.addresses:
         evidence = {"outcome": "unreachable", "url": url, "detail": found.error}
-        return [Finding("portal", "warn", f"{host} can't be resolved", evidence)]
+        return [Finding("portal", "warn", f"another website, {host}, is not known either", evidence)]
     address = (found.family(4) or list(found.addresses))[0]
     answer = await ask(Route(host, port, False), address, Request("GET", parts.path or "/"), _TIMEOUT_S)
     evidence = {**evidence_of(answer), "url": url}
     if answer.outcome != "answered":
         evidence["outcome"] = "unreachable"
-        return [Finding("portal", "warn", f"{host}: no answer ({answer.outcome})", evidence)]
+        return [Finding("portal", "warn", f"another website, {host}, does not answer either", evidence)]
     if answer.status == 200 and _EXPECTED in answer.body:
         evidence["outcome"] = "open"
-        return [Finding("portal", "pass", "a page of the open internet comes unchanged", evidence)]
+        return [Finding("portal", "pass", f"another website, {host}, answers as it should", evidence)]
     evidence["outcome"] = "portal"
-    to = reading.redirect(answer)
-    text = f"the network answers in another's name: HTTP {answer.status}" + (f", on to {to}" if to else "")
+    to, title = reading.redirect(answer), reading.title(answer)
+    own = f", which leads to {to}" if to else f', "{title}"' if title else ""
+    text = f"instead of {host} a page of this network's own answers{own}"
     return [Finding("portal", "fail", text, evidence)]
 
 

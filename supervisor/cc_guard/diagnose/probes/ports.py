@@ -7,6 +7,7 @@ net.inet.tcp.msl, 15 s). When none is left, connect() fails with EADDRNOTAVAIL, 
 
 import asyncio
 import errno
+import re
 import socket
 import struct
 from collections import Counter
@@ -18,6 +19,7 @@ from cc_guard.diagnose.probe import Context, Probe
 from cc_guard.incident.record import Finding
 
 _SYSCTL = "/proc/sys/net/ipv4/"
+_SOCKSTAT = "/proc/thread-self/net/sockstat"
 # macOS: first and last are for connect(); hifirst and hilast for programs that ask for IP_PORTRANGE_HIGH.
 _MACOS = ("first", "last", "hifirst", "hilast")
 _SYSCTL_TIMEOUT_S = 1.0
@@ -43,7 +45,7 @@ async def _range(context: Context) -> list[Finding]:
     size = evidence["size"]
     text = f"{size} local ports for connections ({evidence['first']}-{evidence['last']})"
     if size < _FEW:
-        return [Finding("ports.range", "warn", f"only {text}", evidence)]
+        return [Finding("ports.range", "warn", f"only {text}; usual are 16,000 and more", evidence)]
     return [Finding("ports.range", "pass", text, evidence)]
 
 
@@ -95,7 +97,8 @@ async def _use(context: Context) -> list[Finding]:
     connection to the API), share (in_range of size, 0 to 1), time_wait_share (of in_range, 0 to 1), towards
     ("api", "anywhere"), ports_in_range (all that are in use, towards wherever), top ([{pid, name, sockets}]
     from half of the range on; sockets in TIME_WAIT have no process), peers ([{address, port, sockets}], those
-    with the most sockets in the range).
+    with the most sockets in the range), sockstat (the kernel's own counts of TCP sockets on Linux: inuse,
+    orphan, tw, alloc, and mem in pages).
 
     Linux can use a port towards several addresses, so there what counts is what is in use towards the API's;
     where those are not known, the address with the most. macOS gives a port to one connection only.
@@ -118,12 +121,20 @@ async def _use(context: Context) -> list[Finding]:
         "ports_in_range": len({one.port for one in inside}),
         "top": await _owners(inside, context.facts) if share >= _LOOK_FOR_OWNERS else [],
         "peers": _peers(inside),
+        "sockstat": parse_sockstat(tools.read(_SOCKSTAT, 4096)) if context.facts.system == "linux" else {},
     }
     text = f"{len(used)} of {size} local ports in use"
     if share >= _FILLING:
-        in_wait = f", {len(waiting)} of them by connections that are already closed" if waiting else ""
+        in_wait = f", {len(waiting)} of them by connections that are closed already" if waiting else ""
         return [Finding("ports.use", "fail" if share >= _FULL else "warn", text + in_wait, evidence)]
     return [Finding("ports.use", "pass", text, evidence)]
+
+
+def parse_sockstat(text: str) -> dict[str, int]:
+    """`TCP: inuse 13 orphan 0 tw 17 alloc 29 mem 47`: proc_pid_net(5)."""
+    row = re.search(r"^TCP: (.*)$", text, re.MULTILINE)
+    pairs = re.findall(r"\b([a-z]{1,10}) (\d{1,15})\b", row[1] if row else "", re.ASCII)
+    return {name: int(number) for name, number in pairs}
 
 
 def _used(inside: list[sockets.Socket], context: Context) -> tuple[set[int], str]:
@@ -182,46 +193,60 @@ def _macos_holders(ports: set[int]) -> tuple[dict[int, int], dict[int, str]]:
 
 async def _bind(context: Context) -> list[Finding]:
     """Takes a port as a program does that is about to connect, and connects to itself, a few times. Nothing
-    leaves this machine. Evidence: ok (a port could be had), errno (a name such as EADDRINUSE, None), tries,
-    bound, connected (of those tries).
+    leaves this machine. Evidence: ok (whether a connection came about), errno (a name such as EADDRINUSE,
+    None), tries, bound (a port that is free towards everything), connected (of those tries).
 
-    bind() to port 0 wants a port that is free towards everything, so it fails before connect() does, with
-    EADDRINUSE on Linux and EADDRNOTAVAIL on macOS: ip(7), ip(4).
+    bind() to port 0 and all addresses wants a port that nothing uses, so it fails before connect() does, with
+    EADDRINUSE on Linux and EADDRNOTAVAIL on macOS: ip(7), ip(4). Alone, that is a warning.
     """
-    tries = await asyncio.to_thread(lambda: [_take() for _ in range(_TRIES)])
-    bound, connected = sum(one[0] for one in tries), sum(one[1] for one in tries)
-    errors = [one[2] for one in tries if one[2]]
+    tries = await asyncio.to_thread(lambda: [(_bound(), _connected()) for _ in range(_TRIES)])
+    bound, connected = (sum(not one[which] for one in tries) for which in (0, 1))
+    errors = [number for one in tries for number in one if number]
     name = errno.errorcode.get(errors[-1], str(errors[-1])) if errors else None
-    evidence = {"ok": bound > 0, "errno": name, "tries": _TRIES, "bound": bound, "connected": connected}
-    if not bound:
+    evidence = {"ok": connected > 0, "errno": name, "tries": _TRIES, "bound": bound, "connected": connected}
+    if not connected:
         return [Finding("ports.bind", "fail", f"no free local port can be had ({name})", evidence)]
-    if errors:
-        text = f"a free local port could be had in {bound} of {_TRIES} tries ({name})"
+    if connected < _TRIES:
+        text = f"a free local port could be had in {connected} of {_TRIES} tries ({name})"
+        return [Finding("ports.bind", "warn", text, evidence)]
+    if bound < _TRIES:
+        text = f"hardly a local port is free towards everything ({name})"
         return [Finding("ports.bind", "warn", text, evidence)]
     return [Finding("ports.bind", "pass", "a free local port can be had", evidence)]
 
 
-def _take() -> tuple[bool, bool, int]:
-    """Whether a port could be bound, whether a connection to it came about, and the errno of what failed.
+def _bound() -> int:
+    """0, or the errno of a bind to any port of all addresses, of both families where there are two."""
+    both = socket.has_dualstack_ipv6()
+    with socket.socket(socket.AF_INET6 if both else socket.AF_INET) as test:
+        try:
+            if both:
+                test.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            test.bind(("", 0))
+        except OSError as error:
+            return error.errno or errno.EADDRINUSE
+    return 0
+
+
+def _connected() -> int:
+    """0, or the errno of a connection to this machine itself.
 
     Both ends are closed with a reset (SO_LINGER of 0 s, socket(7)): a probe leaves no TIME_WAIT behind.
     """
-    bound = False
     with socket.socket() as server, socket.socket() as client:
         try:
             server.bind(("127.0.0.1", 0))
-            bound = True
             server.listen(1)
             client.settimeout(0.5)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             client.connect(server.getsockname())
         except OSError as error:
-            return bound, False, error.errno or errno.ETIMEDOUT
-    return True, True, 0
+            return error.errno or errno.ETIMEDOUT
+    return 0
 
 
 PROBES = (
     Probe("ports.range", "Machine", _range, deadline_s=1.5),
     Probe("ports.use", "Machine", _use, ("ports.range", "dns.system?"), deadline_s=3.0),
-    Probe("ports.bind", "Machine", _bind, deadline_s=3.0),
+    Probe("ports.bind", "Machine", _bind, deadline_s=3.0, later=True),
 )

@@ -24,7 +24,7 @@ async def _sessions(context: Context) -> list[Finding]:
     """Other Claude Code processes than the client. Evidence: count, mb (resident, with all that they
     started), others ([{pid, cwd (the folder's name alone; None when unknown), mb}], the largest first),
     guarded (sessions of cc-guard that are held now, this one too)."""
-    running = await processes.table(context.facts)
+    running = await processes.once(context.facts)
     own = processes.below(running, context.client_pid) if context.client_pid else set()
     found = [process for process in roots(running) if process.pid not in own]
     sizes = {process.pid: _size(running, process.pid) for process in found}
@@ -46,7 +46,10 @@ async def _sessions(context: Context) -> list[Finding]:
     text = f"{len(found)} {other}Claude Code session{plural}, {mb / 1024:.1f} GB of memory"
     total = _total_mb()
     many = len(found) >= _MANY or (total is not None and mb >= total * _MEMORY_SHARE)
-    return [Finding("sessions", "warn" if many else "pass", text, evidence)]
+    if many:
+        text += ": they share this machine, and the limits of an account"
+        return [Finding("sessions", "warn", text, evidence)]
+    return [Finding("sessions", "pass", text, evidence)]
 
 
 def roots(running: list[Process]) -> list[Process]:
@@ -145,6 +148,13 @@ async def _client(context: Context) -> list[Finding]:
         "to_api": None if held is None or not hop else sum(one.remote_port == hop.port for one in held),
     }
     memory = "" if evidence["rss_mb"] is None else f", {evidence['rss_mb']} MB"
+    total = _total_mb()
+    huge = total is not None and (evidence["rss_mb"] or 0) >= total * _MEMORY_SHARE
+    if huge:
+        text = (
+            f"the client has {evidence['rss_mb'] / 1024:.1f} GB of this machine's memory, half of it or more"
+        )
+        return [Finding("client.process", "warn", text, evidence)]
     if held is None:
         return [Finding("client.process", "pass", f"runs{memory}; its sockets can't be seen", evidence)]
     text = f"runs{memory}, {evidence['established']} open connections"
@@ -204,6 +214,6 @@ def _no_client(context: Context) -> str:
 
 
 PROBES = (
-    Probe("sessions", "Claude Code", _sessions, deadline_s=2.0),
+    Probe("sessions", "Claude Code", _sessions, deadline_s=2.0, later=True),
     Probe("client.process", "Claude Code", _client, absent=_no_client, deadline_s=2.0),
 )

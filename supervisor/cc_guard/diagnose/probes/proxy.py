@@ -6,7 +6,7 @@ from typing import Any
 
 from cc_guard.diagnose import target
 from cc_guard.diagnose.exchange import Answer, Request, ask
-from cc_guard.diagnose.look import LATE_S
+from cc_guard.diagnose.look import LATE_S, word
 from cc_guard.diagnose.probe import Context, Probe
 from cc_guard.diagnose.resolve import resolve
 from cc_guard.incident.record import Finding
@@ -38,18 +38,23 @@ async def _proxy(context: Context) -> list[Finding]:
         "ms": round(answer.ms, 1),
     }
     name = f"{bracketed(route.proxy.host)}:{route.proxy.port}"
-    beside = "; without it the API answers" if direct == "connected" else ""
+    text = _failure(route, answer, evidence)
+    if text:
+        beside = f"; without it {route.host} answers" if direct == "connected" else ""
+        return [Finding("proxy", "fail", f"the proxy {name} {text}{beside}", evidence)]
+    return [
+        Finding("proxy", "pass", f"the proxy {name} lets requests through ({answer.ms:.0f} ms)", evidence)
+    ]
+
+
+def _failure(route: Route, answer: Answer, evidence: dict[str, Any]) -> str:
     if not answer.connected:
-        return [Finding("proxy", "fail", f"{name}: no connection ({answer.outcome}){beside}", evidence)]
-    if status == 407:
-        text = f"{name} wants a log-in ({evidence['auth']})"
-        return [Finding("proxy", "fail", f"{text}{beside}", evidence)]
+        return f"can't be reached: {word(answer.outcome, connected=False)}"
+    if evidence["connect_status"] == 407:
+        return f"wants a login (407, {evidence['auth']})"
     if answer.outcome == "tunnel_refused":
-        text = f"{name} does not open the way (HTTP {status})"
-        return [Finding("proxy", "fail", f"{text}{beside}", evidence)]
-    if answer.tunnel is None and route.tls:
-        return [Finding("proxy", "fail", f"{name} does not answer as a proxy{beside}", evidence)]
-    return [Finding("proxy", "pass", f"{name} opens the way ({answer.ms:.0f} ms)", evidence)]
+        return f"does not let the request through (it answers {evidence['connect_status']})"
+    return "accepts connections and does not answer as a proxy" if answer.tunnel is None and route.tls else ""
 
 
 async def _through(context: Context, route: Route) -> tuple[Answer, str]:

@@ -12,12 +12,14 @@ of a processor: where the configuration says it all, the client is not asked.
 import json
 import os
 import re
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from cc_guard.diagnose import client, tools
 from cc_guard.diagnose.probe import Context, Probe
+from cc_guard.diagnose.route import place
 from cc_guard.incident.record import Finding, iso
 
 # Older versions take `auth` for a prompt. The command came with 2.1.41 (the client's CHANGELOG); seen in
@@ -38,6 +40,7 @@ _SEAL = {
 }
 # Both take the place of an account's login: code.claude.com/docs/en/authentication, "precedence".
 _KEYS = ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY")
+_ODD_KEYS = ("with blanks", "in quotes", "a placeholder")  # of cc_guard.diagnose.shape
 _OAUTH = "CLAUDE_CODE_OAUTH_TOKEN"
 _HELPER = "apiKeyHelper"
 
@@ -70,10 +73,10 @@ async def _signin(context: Context) -> list[Finding]:
     if evidence["method"] and (evidence["stored"] is not None or not keys):
         evidence["logged_in"] = True
         evidence["conflict"] = bool(keys) and bool(evidence["stored"])
-        return [_judged(evidence, keys)]
+        return [_judged(evidence, keys, context)]
     why = _not_asked(context)
     if why:
-        return [Finding("signin", "na", f"the client is not asked: {why}", evidence)]
+        return [Finding("signin", "na", why, evidence)]
     ran = await tools.run(
         *(client.program(context), "--settings", json.dumps({"env": _SEAL}), "auth", "status", "--json"),
         timeout_s=_TIMEOUT_S,
@@ -83,10 +86,10 @@ async def _signin(context: Context) -> list[Finding]:
     evidence["asked"] = True
     evidence["status"] = ran.status
     if ran.status is None:
-        return [Finding("signin", "na", f"the client did not say in {_TIMEOUT_S:g} s", evidence)]
+        return [Finding("signin", "na", f"Claude Code did not say in {_TIMEOUT_S:g} s", evidence)]
     evidence |= parse_status(ran.text)
     evidence["conflict"] = bool(keys) and bool(evidence["stored"])
-    return [_judged(evidence, keys)]
+    return [_judged(evidence, keys, context)]
 
 
 def _configured(context: Context, keys: list[str]) -> str | None:
@@ -103,13 +106,13 @@ def _configured(context: Context, keys: list[str]) -> str | None:
 
 def _not_asked(context: Context) -> str:
     if not client.program(context):
-        return "it is not installed"
+        return client.MISSING
     version = client.version(context)
     if version is None:
-        return "its version is not known"
+        return "Claude Code is not asked: its version is not known"
     if version < _SINCE:
-        return f"{client.text(version)} has no such command"
-    return "" if _has_run(context) else "this version has not run in this home yet"
+        return f"Claude Code {client.text(version)} can't be asked"
+    return "" if _has_run(context) else "Claude Code is not asked: this version has not run in this home yet"
 
 
 def _has_run(context: Context) -> bool:
@@ -130,6 +133,10 @@ def _is_stored(context: Context) -> bool | None:
         return None
     folder = context.environ.get("CLAUDE_CONFIG_DIR") or os.path.join(_home(context.environ), ".claude")
     return os.path.exists(os.path.join(folder, ".credentials.json"))
+
+
+def _seems_signed_in(context: Context) -> bool:
+    return _is_stored(context) is True
 
 
 def _home(environ: Mapping[str, str]) -> str:
@@ -174,16 +181,23 @@ def _time(value: Any) -> str | None:
     return None
 
 
-def _judged(evidence: dict[str, Any], keys: list[str]) -> Finding:
+def _judged(evidence: dict[str, Any], keys: list[str], context: Context) -> Finding:
     if evidence["logged_in"] is None:
-        return Finding("signin", "na", "the client's answer is not understood", evidence)
+        return Finding("signin", "na", "Claude Code's answer is not understood", evidence)
     if not evidence["logged_in"]:
-        return Finding("signin", "fail", "the client is not signed in", evidence)
+        return Finding("signin", "fail", "Claude Code is not signed in", evidence)
     by = f" by {evidence['method']}" if evidence["method"] else ""
+    if evidence["expires_at"] and evidence["expires_at"] < iso(time.time()):  # both of one form
+        text = f"signed in{by}, but the login ended on {evidence['expires_at'][:10]}"
+        return Finding("signin", "warn", text, evidence)
+    shape = context.configuration.value(keys[0]) if keys else ""
+    if shape == "empty" or shape.endswith(_ODD_KEYS):
+        place_ = place(evidence["key_sources"].get(keys[0]))
+        return Finding("signin", "warn", f"{keys[0]}, set in {place_}, looks wrong: {shape}", evidence)
     if evidence["conflict"]:
         text = f"signed in{by}; {keys[0]} is set, and takes the place of the account's login"
         return Finding("signin", "warn", text, evidence)
     return Finding("signin", "pass", f"signed in{by}", evidence)
 
 
-PROBES = (Probe("signin", "Claude Code", _signin, deadline_s=2.5),)
+PROBES = (Probe("signin", "Claude Code", _signin, deadline_s=2.5, spare=_seems_signed_in),)

@@ -16,13 +16,13 @@ _TIMEOUT_S = 1.9
 _MOST = 3  # addresses of a family; more tell nothing new
 
 _WORDS = {
-    "refused": "refuses connections",
-    "reset": "resets connections",
+    "refused": "refuses the connection",
+    "reset": "cuts the connection off while it is made",
     "timeout": "does not answer",
-    "unreachable": "can't be reached: there is no route to it",
-    "no_local_port": "can't be dialled: this machine has no free local port",
-    "denied": "can't be dialled: a rule of this machine forbids it",
-    "error": "can't be dialled",
+    "unreachable": "is reported as unreachable, by this machine or on the way",
+    "no_local_port": "can't be tried: this machine has no free local port",
+    "denied": "can't be tried: a firewall rule of this machine forbids it",
+    "error": "can't be tried",
 }
 
 
@@ -46,11 +46,11 @@ async def _family(family: int, context: Context) -> list[Finding]:
     }
     name = f"tcp.v{family}"
     if good:
-        text = f"IPv{family}: {good[0].address} port {port} accepts connections ({good[0].ms:.0f} ms)"
+        text = f"{good[0].address} port {port} accepts connections (IPv{family}, {good[0].ms:.0f} ms)"
         return [Finding(name, "pass", text, evidence)]
     if _has_none(family, context) and not _has_none(10 - family, context):
-        return [Finding(name, "na", f"no way here for IPv{family}; IPv{10 - family} has one", evidence)]
-    text = f"IPv{family}: {found[0].address} port {port} {_WORDS[found[0].outcome]}"
+        return [Finding(name, "na", f"this machine has no IPv{family}; it has IPv{10 - family}", evidence)]
+    text = f"{found[0].address} port {port} {_WORDS[found[0].outcome]} (IPv{family})"
     return [Finding(name, "fail", text, evidence)]
 
 

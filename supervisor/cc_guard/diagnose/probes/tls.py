@@ -122,31 +122,33 @@ def _intercepted(context: Context, certificate: Certificate, by: list[str]) -> b
 def _finding(evidence: dict[str, Any]) -> Finding:
     issuer, until = evidence["issuer"] or "an unknown issuer", (evidence["not_after"] or "?")[:10]
     if evidence["trusted"] is None:
-        text = f"certificate of {evidence['subject']} by {issuer}; no authorities are known here to check it"
+        text = (
+            f'this machine has nothing to check the certificate of {evidence["subject"]} by "{issuer}" with'
+        )
         return Finding("tls", "warn", text, evidence)
     if evidence["trusted"]:
-        text = f"certificate of {evidence['subject']} by {issuer}, valid until {until}"
+        text = f'the certificate of {evidence["subject"]} is by "{issuer}" and valid until {until}'
         if evidence["intercepted"]:
             return Finding(
-                "tls", "warn", f"{text}: not the usual issuer, TLS is inspected on the way", evidence
+                "tls", "warn", f"{text}: not the usual issuer, so somebody on the way reads along", evidence
             )
         if evidence["error"]:
-            return Finding("tls", "warn", f"{text}; only NODE_EXTRA_CA_CERTS vouches for it", evidence)
+            return Finding("tls", "warn", f"{text}; it is trusted only by NODE_EXTRA_CA_CERTS", evidence)
         return Finding("tls", "pass", text, evidence)
     values = {**evidence, "issuer": issuer, "until": until, "since": (evidence["not_before"] or "")[:10]}
     known = _TEXTS.get(evidence["error"])
-    text = known.format(**values) if known else f"no certificate to be seen: {word(evidence['error'])}"
+    text = known.format(**values) if known else f"no certificate is shown: {word(evidence['error'])}"
     return Finding("tls", "fail", text, evidence)
 
 
 _TEXTS = {
-    "expired": "the certificate (by {issuer}) expired on {until}",
-    "not_yet_valid": "the certificate (by {issuer}) is valid only from {since}",
-    "self_signed": "the certificate of {subject} is self-signed, and nobody vouches for it",
-    "untrusted_root": "the certificate is by {issuer}, whom this machine does not trust",
-    "untrusted": "the certificate by {issuer} is not accepted: {detail}",
+    "expired": 'the certificate (by "{issuer}") expired on {until}',
+    "not_yet_valid": 'the certificate (by "{issuer}") is valid only from {since}',
+    "self_signed": "the certificate of {subject} is self-signed: nobody vouches for it",
+    "untrusted_root": 'the certificate is by "{issuer}", which this machine does not trust',
+    "untrusted": 'the certificate by "{issuer}" is not accepted: {detail}',
     "wrong_host": "the certificate is for {subject}, not for this host",
-    "not_tls": "what answers there does not speak TLS",
+    "not_tls": "no certificate is shown: what answers does not speak TLS (encryption)",
 }
 
 

@@ -21,7 +21,7 @@ async def _upload(context: Context) -> list[Finding]:
     if answer.outcome == "answered":
         return [Finding("upload", "pass", f"24 KB get through ({answer.ms:.0f} ms)", evidence)]
     if answer.outcome == "timeout":
-        text = f"small requests are answered, one of 24 KB is not within {_TIMEOUT_S:g} s"
+        text = f"a small request is answered, one of 24 KB is not within {_TIMEOUT_S:g} s"
         return [Finding("upload", "fail", text, evidence)]
     return [Finding("upload", "warn", f"a request of 24 KB: {word(answer.outcome)}", evidence)]
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cc_guard.diagnose import interfaces, nameservers, processes, tools
-from cc_guard.diagnose.probe import Context, Probe
+from cc_guard.diagnose.probe import Context, Probe, always
 from cc_guard.diagnose.processes import Process
 from cc_guard.incident.record import Finding
 
@@ -64,7 +64,7 @@ async def _tart(context: Context) -> list[Finding]:
     """
     ran, table = await asyncio.gather(
         tools.run("tart", "list", "--format", "json", timeout_s=_TART_TIMEOUT_S),
-        processes.table(context.facts),
+        processes.once(context.facts),
     )
     machines = parse_tart(ran.text)
     runs = [process for process in table if _is_tart_run(process)]
@@ -74,7 +74,7 @@ async def _tart(context: Context) -> list[Finding]:
         names = [name for name, state in machines if state == "running"]
     memory = [process.mb for process in table if _APPLE_VM in process.name]
     mb = round(memory[0]) if len(memory) == len(names) == 1 else None
-    running = [_tart_machine(name, runs, mb) for name in dict.fromkeys(names)]
+    running = [_tart_machine(name, names, runs, mb) for name in dict.fromkeys(names)]
     suspended = list(dict.fromkeys(name for name, state in machines or () if state == "suspended"))
     evidence = {"running": running, "suspended": suspended, "listed": machines is not None}
     if machines is None and not runs:
@@ -111,21 +111,32 @@ def _is_tart_run(process: Process) -> bool:
 
 
 def _tart_name(process: Process) -> str:
+    return next(iter(_tart_words(process)), "")
+
+
+def _tart_words(process: Process) -> list[str]:
+    """The arguments that may be the machine's name. macOS joins arguments by blanks, so that a path with one
+    in it adds more."""
     words = iter(process.arguments[2:])
+    found = []
     for word in words:
         if word in _TART_VALUES:
             next(words, "")
         elif not word.startswith("-"):
-            return word
-    return ""
+            found.append(word)
+    return found
 
 
-def _tart_machine(name: str, runs: list[Process], mb: int | None) -> dict[str, Any]:
-    run = next((one for one in runs if name in one.arguments[2:]), None)
+def _tart_machine(name: str, names: Iterable[str], runs: list[Process], mb: int | None) -> dict[str, Any]:
+    """Where it can't be told whose `tart run` one is, it is nobody's, and where several are its, they have to
+    agree: to suspend a machine that can't be is to end it."""
+    known = set(names)
+    own = [one for one in runs if known.intersection(_tart_words(one)) == {name}]
+    able = {"--suspendable" in one.arguments for one in own}
     return {
         "name": name,
-        "suspendable": None if run is None else "--suspendable" in run.arguments,
-        "pid": run and run.pid,
+        "suspendable": able.pop() if len(able) == 1 else None,
+        "pid": max(one.pid for one in own) if own and not able else None,
         "memory_mb": mb,
     }
 
@@ -138,9 +149,9 @@ async def _containers(context: Context) -> list[Finding]:
     """Evidence: engines (that run: docker, podman, orbstack, colima, lima, parallels, utm, virtualbox,
     vmware, qemu, libvirt, lxd, kubernetes), running (names of containers, as far as they can be asked),
     networks (CIDR of interfaces that engines have made here), silent (engines that did not answer)."""
-    table = await processes.table(context.facts)
+    table = await processes.once(context.facts)
     engines = running_engines(table)
-    asked = {name: path for name in engines if (path := _socket(name))}
+    asked = {name: path for name in engines if (path := socket_of(name))}
     answers = await asyncio.gather(*(_docker_names(path) for path in asked.values()))
     names = [name for found in answers for name in found or ()] + _podman_names(table)
     silent = [name for name, found in zip(asked, answers, strict=True) if found is None]
@@ -169,7 +180,7 @@ def running_engines(table: Iterable[Process]) -> list[str]:
     return [engine for engine, known in _ENGINES.items() if names.intersection(known)]
 
 
-def _socket(engine: str) -> str:
+def socket_of(engine: str) -> str:
     """The engine's socket; that of another machine, which DOCKER_HOST or a context may name, is not asked."""
     places = (os.path.expanduser(path) for path in _DOCKER_SOCKETS.get(engine, ()))
     return next((path for path in places if os.path.exists(path)), "")
@@ -244,7 +255,7 @@ async def _overlap(context: Context) -> list[Finding]:
         overlaps += [{"network": str(net), "interface": name, "with": what} for what in hit]
     if overlaps:
         first = overlaps[0]
-        text = f"the network {first['network']} of {first['interface']} covers {first['with']}"
+        text = f"the network of {first['interface']}, {first['network']}, covers {first['with']}"
         return [Finding("vm.overlap", "warn", text, {"overlaps": overlaps})]
     text = "no network of a virtual machine is in the way"
     return [Finding("vm.overlap", "pass", text, {"overlaps": []})]
@@ -286,8 +297,8 @@ def _no_container(context: Context) -> str:
 
 
 PROBES = (
-    Probe("vm.tart", "VMs and containers", _tart, absent=_no_tart, deadline_s=2.5),
-    Probe("vm.containers", "VMs and containers", _containers, deadline_s=2.5),
-    Probe("vm.overlap", "VMs and containers", _overlap, ("dns.system?",), deadline_s=2.0),
+    Probe("vm.tart", "VMs and containers", _tart, absent=_no_tart, deadline_s=2.5, spare=always),
+    Probe("vm.containers", "VMs and containers", _containers, deadline_s=2.5, later=True, spare=always),
+    Probe("vm.overlap", "VMs and containers", _overlap, ("dns.system?",), deadline_s=2.0, later=True),
     Probe("container.network", "VMs and containers", _inside, absent=_no_container, deadline_s=2.0),
 )

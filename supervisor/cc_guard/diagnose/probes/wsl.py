@@ -11,7 +11,7 @@ import shutil
 from typing import Any
 
 from cc_guard.diagnose import nameservers, tools
-from cc_guard.diagnose.probe import Context, Probe
+from cc_guard.diagnose.probe import Context, Probe, always
 from cc_guard.incident.record import Finding
 
 _INTERFACES = "/sys/class/net"
@@ -171,6 +171,14 @@ def _no_windows_ports(context: Context) -> str:
 
 
 PROBES = (
-    Probe("wsl.network", "Network", _network, absent=_outside, deadline_s=2.0),
-    Probe("wsl.ports", "Machine", _ports, ("wsl.network?",), absent=_no_windows_ports, deadline_s=3.0),
+    Probe("wsl.network", "Network", _network, absent=_outside, deadline_s=2.0, spare=always),
+    Probe(
+        "wsl.ports",
+        "Machine",
+        _ports,
+        ("wsl.network?",),
+        absent=_no_windows_ports,
+        deadline_s=3.0,
+        spare=always,
+    ),
 )
