@@ -66,6 +66,14 @@ class Probe(_Table):
     """Seconds after which a probe that got no answer has failed."""
 
 
+class Headless(_Table):
+    """Going on with a run of `claude -p` that has lost its connection."""
+
+    enabled: bool = True
+    wait_s: float = Field(default=1800.0, ge=0, le=86400)
+    """Seconds that one run may wait for the API, altogether."""
+
+
 class Title(_Table):
     """Showing the state in the terminal's title."""
 
@@ -89,6 +97,7 @@ class Settings(BaseSettings):
     """Detect and record, act on nothing."""
     hold: Hold = Hold()
     probe: Probe = Probe()
+    headless: Headless = Headless()
     title: Title = Title()
 
     @classmethod
@@ -220,10 +229,24 @@ def _tree(options: Mapping[str, str]) -> dict[str, Any]:
     return tree
 
 
+def explicit(model: BaseModel, prefix: str = "") -> Iterator[str]:
+    """The dotted names of what file, variables or options have set, be it to the default."""
+    for name in sorted(model.model_fields_set):
+        inner = getattr(model, name)
+        if isinstance(inner, BaseModel):
+            yield from explicit(inner, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
 def _answer() -> None:
     """The child's side of `settings_cache`: options in as JSON, settings or an error out as JSON."""
     try:
-        answer: dict[str, Any] = {"settings": read(json.loads(sys.argv[1])).model_dump(mode="json")}
+        found = read(json.loads(sys.argv[1]))
+        answer: dict[str, Any] = {
+            "settings": found.model_dump(mode="json"),
+            "explicit": list(explicit(found)),
+        }
     except SettingsError as error:
         answer = {"error": str(error)}
     print(json.dumps(answer))

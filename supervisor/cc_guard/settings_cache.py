@@ -43,8 +43,17 @@ def load(options: "dict[str, str]") -> "Settings":
     import json
     from types import SimpleNamespace
 
-    settings: Settings = json.loads(_valid_text(options), object_hook=lambda table: SimpleNamespace(**table))
+    answer = json.loads(_valid_text(options), object_hook=lambda table: SimpleNamespace(**table))
+    settings: Settings = answer.settings
     return settings
+
+
+def explicit(options: "dict[str, str]") -> "frozenset[str]":
+    """The dotted names of the settings that are not left at their default. Options are as in `load`. Raises
+    SettingsError."""
+    import json
+
+    return frozenset(json.loads(_valid_text(options))["explicit"])
 
 
 def variables() -> "dict[str, str]":
@@ -65,7 +74,7 @@ class _Entry:
         config = paths.config_file()
         given = ascii((config, sorted(variables().items()), sorted(options.items())))
         model = os.path.join(os.path.dirname(os.path.abspath(__file__)), "settings.py")
-        self._key = f"{given} {_stamp(config)} {_stamp(model)} {__version__}\n"
+        self._key = f"{given} {stamp(config)} {stamp(model)} {__version__}\n"
         self._name = f"settings-{crc32(given.encode()):08x}.json"
 
     def read(self) -> "str | None":
@@ -91,7 +100,8 @@ class _Entry:
                 os.unlink(temporary)
 
 
-def _stamp(path: str) -> "tuple[int, ...]":
+def stamp(path: str) -> "tuple[int, ...]":
+    """What is different when the file is another one, or has other content."""
     try:
         status = os.stat(path)
     except OSError as error:
@@ -130,4 +140,4 @@ def _validate(options: "dict[str, str]") -> str:
         raise SettingsError(f"The settings can't be checked: {last}\nReinstall cc-guard.") from None
     if "error" in answer:
         raise SettingsError(answer["error"])
-    return json.dumps(answer["settings"])
+    return json.dumps({"settings": answer["settings"], "explicit": answer["explicit"]})

@@ -1,0 +1,1 @@
+"""What cc-guard may do on this machine, from profiles/*.toml and the user's own files."""
