@@ -14,12 +14,15 @@ usage: cc-guard [OPTIONS] claude [ARGS...]       run Claude Code; ARGS reach it 
        cc-guard explain [--json] [TEXT... | -]
        cc-guard doctor [--json] [--url URL]      why the API is not reached, and what to do
        cc-guard incidents [list | show ID] [--json]
+       cc-guard profiles [list | show NAME | which | check FILE] [--json]
        cc-guard replay FILE.cast... [--json]     what detection says about a recording
+       cc-guard restore [--json]                 take back what a session that died has changed
 
 options:
   --profile NAME   the machine profile to use (default: found by itself)
   --observe        detect and record, act on nothing
   --no-hold        never pause the client
+  --no-rerun       with -p: never go on with a run that has lost its connection
   --record FILE.cast   write the session's output to a recording (asciicast v2), secrets masked
   --version, -V    print the version
   --help, -h       print this text
@@ -33,8 +36,8 @@ examples:
 While cc-guard holds the client, Ctrl-] lets it go on at once.
 """
 
-COMMANDS = ("doctor", "explain", "incidents", "replay")
-PLANNED = ("panel", "profiles", "restore", "demo")
+COMMANDS = ("answer", "doctor", "explain", "incidents", "profiles", "replay", "restore")
+PLANNED = ("panel", "demo")
 
 USAGE_ERROR = 2
 _WITH_VALUE = {"--profile": "name", "--record": "file"}
@@ -63,6 +66,8 @@ def split(argv: list[str]) -> tuple[dict[str, str], str | None, list[str]]:
             options["observe"] = "true"
         elif word == "--no-hold":
             options["hold.enabled"] = "false"
+        elif word == "--no-rerun":
+            options["headless.enabled"] = "false"
         elif word.partition("=")[0] in _WITH_VALUE:
             option, equals, value = word.partition("=")
             if not equals and index < len(argv):
@@ -104,7 +109,14 @@ def _dispatch(argv: list[str]) -> int:
         if not rest:
             raise UsageError("a program must follow --")
         return _guard(rest[0], rest[1:], options)
+    if word == "answer":
+        from cc_guard.commands import answer
+
+        return answer.main(rest)
     if word == "doctor":
+        from cc_guard.short_lived import keep_garbage
+
+        keep_garbage()
         from cc_guard.commands import doctor
 
         return doctor.main(rest)
@@ -116,10 +128,18 @@ def _dispatch(argv: list[str]) -> int:
         from cc_guard.commands import incidents
 
         return incidents.main(rest)
+    if word == "profiles":
+        from cc_guard.commands import profiles
+
+        return profiles.main(rest, options)
     if word == "replay":
         from cc_guard.commands import replay
 
         return replay.main(rest)
+    if word == "restore":
+        from cc_guard.commands import restore
+
+        return restore.main(rest)
     if word in PLANNED:
         raise UsageError(f"'{word}' comes with a later release of cc-guard; this is {__version__}.")
     raise UsageError(f"unknown command '{word}'.{_nearest(word)}")
@@ -136,10 +156,16 @@ def _guard(name: str, args: list[str], options: dict[str, str]) -> int:
     except find.NotExecutable as error:
         return _fail(str(error), 126)
     environ = child_environment()
-    if "CC_GUARD" in os.environ or not (_is_terminal(0) and _is_terminal(1)):
-        if record:
-            why = "inside another cc-guard" if "CC_GUARD" in os.environ else "without a terminal"
-            sys.stderr.write(f"cc-guard: nothing is recorded {why}.\n")
+    inside = "CC_GUARD" in os.environ
+    has_terminal = _is_terminal(0) and _is_terminal(1)
+    if record and (inside or not has_terminal):
+        why = "inside another cc-guard" if inside else "without a terminal"
+        sys.stderr.write(f"cc-guard: nothing is recorded {why}.\n")
+    if not inside and not (record and has_terminal):
+        status = _headless(program, name, args, environ, options)
+        if status is not None:
+            return status
+    if inside or not has_terminal:
         return _replace(program, [name, *args], environ)
 
     from cc_guard import settings_cache
@@ -164,6 +190,20 @@ def _guard(name: str, args: list[str], options: dict[str, str]) -> int:
             return _fail(str(error), USAGE_ERROR)
         words.append(f"command={shlex.join([name, *args])[:_COMMAND_LIMIT]}")
     return _session(program, name, args, words, environ)
+
+
+def _headless(
+    program: str, name: str, args: list[str], environ: dict[str, str], options: dict[str, str]
+) -> int | None:
+    """With -p, which has no screen, with a terminal or without. None: it is not that, or not for us."""
+    from cc_guard.headless import start
+
+    try:
+        return start.start(program, name, args, environ, options)
+    except start.CannotRun as error:
+        return _cannot_run(program, error.args[0])
+    except Exception as error:
+        return _crashed(error)
 
 
 def _wrong_signatures() -> str:
