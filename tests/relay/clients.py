@@ -162,3 +162,58 @@ MODES = f"""{_RAW}
 put(b"\\x1b[?1049h\\x1b[?2004h\\x1b[?1004h\\x1b[?1000h\\x1b[?1006h\\x1b[>1u\\x1b[?25l<MODES>")
 time.sleep(1000)
 """
+
+# An input box that takes what it reads at once as clients up to 2.0 do: one key, or text. A piece of both is
+# shown as !…!: there something would be lost. Before each read it sleeps for the seconds in its argument.
+# Shows <box> after each piece, {box} when it is submitted, (…) for what begins with an escape, which stays.
+BOX = f"""{_RAW}
+box = b""
+while True:
+    time.sleep(float(sys.argv[1]))
+    piece = os.read(0, 65536)
+    if piece == b"\\x7f" * len(piece):
+        box = box[:-len(piece)]
+    elif piece == b"\\r":
+        put(b"{{" + box + b"}}")
+        box = b""
+    elif piece[:1] == b"\\x1b":
+        put(b"(" + piece[1:].replace(b"\\x1b", b"^") + b")")
+    elif any(byte < 0x20 or byte == 0x7f for byte in piece):
+        put(b"!" + repr(piece).encode() + b"!")
+    else:
+        box += piece
+    put(b"<" + box + b">")
+"""
+
+# Which client this is (its arguments, its variable NEXT), its size, and each key as [key]. Ends by q, or by
+# SIGTERM as Claude Code does; the first argument says how else: `slow` takes 0.5 s for it, `deaf` needs to be
+# killed, `dies` dies of it.
+HEIR = f"""{_HEAD}
+def end(*_):
+    if "slow" in sys.argv[1]:
+        time.sleep(0.5)
+    termios.tcsetattr(0, termios.TCSADRAIN, cooked)
+    put(b"<bye " + sys.argv[1].encode() + b">")
+    os._exit(143)
+def suspend():
+    termios.tcsetattr(0, termios.TCSADRAIN, cooked)
+    put(b"<SUSPENDED>")
+    os.kill(0, signal.SIGTSTP)
+    tty.setraw(0)
+    put(b"<BACK>")
+cooked = termios.tcgetattr(0)
+time.sleep(0.3 if "late" in sys.argv[1] else 0)
+tty.setraw(0)
+signal.signal(signal.SIGTERM, signal.SIG_IGN if "deaf" in sys.argv[1] else
+              signal.SIG_DFL if "dies" in sys.argv[1] else end)
+rows, columns, width, height = struct.unpack("HHHH", fcntl.ioctl(0, termios.TIOCGWINSZ, bytes(8)))
+put({READY!r} + f"<{{sys.argv[1]}} {{os.environ.get('NEXT', '-')}} {{rows}} {{columns}}>".encode())
+while True:
+    for key in os.read(0, 65536):
+        if key == 0x71:
+            sys.exit(int((sys.argv[2:] or [0])[0]))
+        if key == 0x1a:
+            suspend()
+        else:
+            put(b"[" + (b"%c" % key if 0x20 <= key < 0x7f else b"%02x" % key) + b"]")
+"""

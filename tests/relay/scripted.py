@@ -39,18 +39,19 @@ while until.poll() and select.select([test], [], [], 0)[0] and test.recv(1):
 # spawned without a delay, for the sake of sixty tests.
 _COMMAND = """\
 import sys
-from cc_guard.relay import hold, loop
+from cc_guard.relay import gate, hold, loop, restart
 hold.LEASE_S = float(sys.argv.pop(1))
 loop._GUARD_AFTER_OUTPUT_S = 0.0
 sys.executable = sys.argv.pop(1)
+exec(sys.argv.pop(1))
 from cc_guard.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 
 
-def guarded_by(guard: str, argv: Sequence[Word], lease_s: float = LEASE_S) -> list[Word]:
-    """cc-guard with the program `guard` for its guard."""
-    return [sys.executable, "-c", _COMMAND, str(lease_s), guard, "--", *argv]
+def guarded_by(guard: str, argv: Sequence[Word], lease_s: float = LEASE_S, patch: str = "") -> list[Word]:
+    """cc-guard with the program `guard` for its guard. `patch` is code that sees the relay's modules."""
+    return [sys.executable, "-c", _COMMAND, str(lease_s), guard, patch, "--", *argv]
 
 
 class Lobby:
@@ -75,9 +76,12 @@ class Lobby:
         self._listener.close()
         shutil.rmtree(self._folder)
 
-    def client(self, code: str, *args: str, lease_s: float = LEASE_S) -> list[Word]:
+    def client(self, code: str, *args: str, lease_s: float = LEASE_S, patch: str = "") -> list[Word]:
         """cc-guard with a small client, and a scripted guard."""
-        return guarded_by(str(self._guard), python(code, *args), lease_s)
+        return self.program(python(code, *args), lease_s, patch)
+
+    def program(self, argv: Sequence[Word], lease_s: float = LEASE_S, patch: str = "") -> list[Word]:
+        return guarded_by(str(self._guard), argv, lease_s, patch)
 
     @property
     def waiting(self) -> bool:
@@ -113,6 +117,7 @@ class ScriptedGuard:
         self.sizes: list[tuple[int, ...]] = []
         self.keys: list[float] = []
         self.stale: list[int] = []
+        self.argv: list[bytes] = []
         self.closed = False
 
     def take(self, timeout_s: float = 0.0) -> None:
@@ -133,6 +138,8 @@ class ScriptedGuard:
                 self.events.append(payload.decode())
             elif kind == link.SIZE:
                 self.sizes.append(link.WINSIZE.unpack(payload))
+            elif kind == link.ARGV:
+                self.argv = payload.split(b"\0")[:-1]
             elif kind == link.KEY:
                 self.keys.append(link.TIME.unpack(payload)[0])
 
@@ -189,6 +196,35 @@ class ScriptedGuard:
         head = link.OFFSET.pack(self.offset if offset is None else offset)
         lengths = len(now).to_bytes(2, "big") + len(at_release).to_bytes(2, "big")
         self.send(link.NOTICE, head + lengths + now + at_release + mend)
+
+    def type(self, kind: bytes, data: bytes = b"", quiet_s: float = 0.0, offset: int | None = None) -> None:
+        at = self.offset if offset is None else offset
+        self.send(link.TYPE, link.TYPING.pack(at, quiet_s, kind) + data)
+
+    def typed(self, kind: bytes, data: bytes = b"", quiet_s: float = 0.0) -> str:
+        """What the relay answers, when it does not only answer that output has come meanwhile."""
+        for _ in range(200):
+            self._outer.read(0.001)
+            self.take(0.005)
+            self.type(kind, data, quiet_s)
+            answer = self.expect("")
+            if answer != "untyped output":
+                return answer
+        raise AssertionError("never typed")
+
+    def restart(self, argv: Sequence[Word], *changes: str) -> None:
+        words = b"".join(os.fsencode(word) + b"\0" for word in (*argv, *changes))
+        self.send(link.RESTART, link.COUNT.pack(len(argv)) + words)
+
+    def admit(self, keep: bool) -> str:
+        for _ in range(200):
+            self._outer.read(0.001)
+            self.take(0.005)
+            self.send(link.ADMIT, link.OFFSET.pack(self.offset) + bytes([keep]))
+            answer = self.expect("")
+            if answer != "untyped output":
+                return answer
+        raise AssertionError("never admitted")
 
     def send(self, kind: int, payload: bytes = b"") -> None:
         os.write(self._write_fd, link.frame(kind, payload))

@@ -134,6 +134,17 @@ def test_kill_while_stopped(shell: Shell) -> None:
     assert b"<BACK>" not in shell.outer.output
 
 
+def test_kill_while_stopped_and_continued_once_more(open_outer: Open, tmp_path: Path) -> None:
+    """What has been told to end does not stop for the terminal any more."""
+    shell = Shell(open_outer(SHELLS["bash"]), tmp_path / "client", signal.SIGTSTP)
+    relay = shell.outer.relay()
+    shell.suspend()
+    shell.command("kill %1; for n in 1 2 3 4 5 6 7 8; do kill -CONT %1; sleep 0.02; done")
+    shell.outer.wait_for(b"<TERM>")
+    shell.outer.until(lambda: gone(relay), "not ended", 5.0)
+    shell.prompt()
+
+
 def test_kill_9_while_stopped(shell: Shell) -> None:
     shell.suspend()
     shell.outer.relay().kill()

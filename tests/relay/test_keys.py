@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cc_guard.relay.keys import CTRL_C, ESCAPE, find_key, is_interrupt, is_typing
+from cc_guard.relay.keys import CTRL_C, ESCAPE, find_key, is_interrupt, is_typing, only_reports, split
 
 BRACKET = 0x1D
 
@@ -118,3 +118,65 @@ def test_no_key_is_found_in_text_without_one(text: str) -> None:
     assert find_key(data, BRACKET) is None
     assert find_key(data, CTRL_C) is None
     assert find_key(data, ESCAPE) is None
+
+
+# Keys and reports in one piece
+
+
+@pytest.mark.parametrize(
+    ("data", "pieces"),
+    [
+        (b"", []),
+        (b"abc", [("keys", b"abc")]),
+        (b"\x1b", [("keys", b"\x1b")]),
+        (b"\x1b[A\x1bOP\x1b[27u", [("keys", b"\x1b[A\x1bOP\x1b[27u")]),
+        (b"\x1b[I", [("report", b"\x1b[I")]),
+        (b"a\x1b[Ib", [("keys", b"a"), ("report", b"\x1b[I"), ("keys", b"b")]),
+        (b"\x1b[?62;4c\x1b[?2026;2$y", [("report", b"\x1b[?62;4c"), ("report", b"\x1b[?2026;2$y")]),
+        (b"\x1b[>0;276;0cx", [("report", b"\x1b[>0;276;0c"), ("keys", b"x")]),
+        (b"\x1bP>|xterm(370)\x1b\\\x1b[A", [("report", b"\x1bP>|xterm(370)\x1b\\"), ("keys", b"\x1b[A")]),
+        (b"\x1b]11;rgb:0/0/0\x07x", [("report", b"\x1b]11;rgb:0/0/0\x07"), ("keys", b"x")]),
+        (b"\x1b[<35;10;10M", [("report", b"\x1b[<35;10;10M")]),  # moved
+        (b"\x1b[<0;10;10M", [("mouse", b"\x1b[<0;10;10M")]),  # pressed
+        (b"\x1b[<0;10;10m", [("mouse", b"\x1b[<0;10;10m")]),  # let go
+        (b"\x1b[<32;10;10M", [("mouse", b"\x1b[<32;10;10M")]),  # dragged
+        (b"\x1b[<64;10;10M", [("mouse", b"\x1b[<64;10;10M")]),  # the wheel
+        (b"\x1b[<99;10;10M", [("mouse", b"\x1b[<99;10;10M")]),
+        (b"a\x1b[?62;", [("keys", b"a"), ("cut", b"\x1b[?62;")]),
+        (b"\x1b]11;rgb", [("cut", b"\x1b]11;rgb")]),
+        (b"\x1b[?" + b"1" * 50 + b"c", [("keys", b"\x1b[?" + b"1" * 50 + b"c")]),
+        (b"\x1bP" + b"x" * 5000, [("keys", b"\x1bP" + b"x" * 5000)]),
+        (b"\x1b[200~a\x1b[201~", [("keys", b"\x1b[200~a\x1b[201~")]),
+    ],
+)
+def test_split(data: bytes, pieces: list[tuple[str, bytes]]) -> None:
+    assert split(data) == pieces
+    assert only_reports(data) == all(kind == "report" for kind, _ in pieces)
+
+
+_PARTS = st.sampled_from(
+    [b"a", b"\r", b"1", b";", b"c", b"\x07", b"\x1b", b"\x1b[", b"\x1b\\", b"\x1b[A", b"\x1b[I",
+     b"\x1b[?1;2c",
+     b"\x1b[<35;1;1M", b"\x1b[<0;1;1M", b"\x1bP>|x", b"\x1b]0;x\x07"]
+)  # fmt: skip
+
+
+@given(st.one_of(st.binary(), st.lists(_PARTS).map(b"".join)))
+def test_split_loses_nothing(data: bytes) -> None:
+    pieces = split(data)
+    assert b"".join(piece for _, piece in pieces) == data
+    assert all(piece for _, piece in pieces)
+    assert all(kind != "cut" for kind, _ in pieces[:-1])
+    if only_reports(data) and data:
+        assert not is_typing(data) or data.startswith(b"\x1b[>")
+
+
+@given(st.lists(_PARTS, max_size=8).map(b"".join), st.data())
+def test_a_cut_report_is_found_with_its_end(data: bytes, draw: st.DataObject) -> None:
+    at = draw.draw(st.integers(0, len(data)))
+    first = split(data[:at])
+    rest = first.pop()[1] if first and first[-1][0] == "cut" else b""
+    found = [piece for kind, piece in (*first, *split(rest + data[at:])) if kind == "report"]
+    whole = [piece for kind, piece in split(data) if kind == "report"]
+    if not data[:at].endswith((b"\x1b", b"\x1b[")):
+        assert found == whole

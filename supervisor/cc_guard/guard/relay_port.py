@@ -24,6 +24,7 @@ class RelayPort:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._read_fd, self._readable)
         self._open = True
+        self._rest = bytearray()  # of a frame of which the relay has taken a part, and what followed
 
     def hold(self, offset: int, release_key: int) -> None:
         self._send(link.HOLD, link.OFFSET.pack(offset) + bytes([release_key]))
@@ -44,10 +45,42 @@ class RelayPort:
     def repaint(self) -> None:
         self._send(link.REPAINT)
 
+    def type_text(self, offset: int, quiet_s: float, text: bytes) -> None:
+        """One printable line into the input box, where it stands for at most 3 s. Answered by `typed text` or
+        `untyped REASON`."""
+        self._type(offset, quiet_s, link.TEXT, text)
+
+    def submit(self, offset: int, quiet_s: float) -> None:
+        """Enter behind our text, when the guard has seen it in the box. After `untyped` it still stands."""
+        self._type(offset, quiet_s, link.SUBMIT)
+
+    def erase(self) -> None:
+        """Take our text back; nothing when none stands."""
+        self._type(0, 0.0, link.ERASE)
+
+    def type_draft(self, offset: int, quiet_s: float, text: bytes, bracketed: bool) -> None:
+        """The user's own words, given back. They stay and are never submitted. `bracketed`: the client has
+        mode 2004 on; only then may there be more than one line."""
+        self._type(offset, quiet_s, link.PASTE if bracketed else link.DRAFT, text)
+
+    def restart(self, argv: list[str], changes: dict[str, str | None] | None = None) -> None:
+        """A new client in place of this one. `changes` to its environment; None takes a variable away."""
+        words = argv + [
+            name if value is None else f"{name}={value}" for name, value in (changes or {}).items()
+        ]
+        data = b"".join(os.fsencode(word) + b"\0" for word in words)
+        self._send(link.RESTART, link.COUNT.pack(len(argv)) + data)
+
+    def admit(self, offset: int, keep: bool) -> None:
+        """After a restart: what the user typed meanwhile goes to the new client, which shows an empty input
+        box; or to nobody, because it asks something."""
+        self._send(link.ADMIT, link.OFFSET.pack(offset) + bytes([keep]))
+
     def close(self) -> None:
         if self._open:
             self._open = False
             self._loop.remove_reader(self._read_fd)
+            self._loop.remove_writer(self._write_fd)
             os.close(self._read_fd)
             os.close(self._write_fd)
             self._on_close()
@@ -73,12 +106,38 @@ class RelayPort:
                 # The other frames must not be lost with this one: they say how far the output has come.
                 self._loop.call_exception_handler({"message": f"in frame {kind:#x}", "exception": error})
 
+    def _type(self, offset: int, quiet_s: float, kind: bytes, text: bytes = b"") -> None:
+        self._send(link.TYPE, link.TYPING.pack(offset, quiet_s, kind) + text)
+
     def _send(self, kind: int, payload: bytes = b"") -> None:
-        """Wishes are rare and small; a relay that does not take one is gone or stopped, and its lease ends
-        whatever was wished before."""
+        """Wishes are rare and most are small; a relay that takes nothing of one is gone or stopped, and its
+        lease ends whatever was wished before."""
         if not self._open:
             return
+        data = link.frame(kind, payload)
+        if self._rest:
+            if len(self._rest) + len(data) < link.FRAME_LIMIT:
+                self._rest += data
+            return
         try:
-            link.write_some(self._write_fd, link.frame(kind, payload))
+            sent = link.write_some(self._write_fd, data)
         except OSError:
             self.close()
+            return
+        if 0 < sent < len(data):
+            self._rest += data[sent:]
+            self._loop.add_writer(self._write_fd, self._writable)
+
+    def _writable(self) -> None:
+        try:
+            del self._rest[: link.write_some(self._write_fd, self._rest)]
+        except OSError:
+            self.close()
+            return
+        if not self._rest:
+            self._loop.remove_writer(self._write_fd)
+
+
+def words(payload: bytes) -> list[str]:
+    """The client's command line in an ARGV frame."""
+    return [os.fsdecode(word) for word in payload.split(b"\0")[:-1]]

@@ -7,6 +7,14 @@ keyboard-protocol) or in xterm's modifyOtherKeys (`CSI 27 ; modifiers ; code ~`)
 
 # Focus in and out, SGR mouse, private replies (DA1, DECRPM, colour scheme), DCS (XTVERSION), OSC, APC.
 _REPORTS = (b"\x1b[I", b"\x1b[O", b"\x1b[<", b"\x1b[M", b"\x1b[?", b"\x1bP", b"\x1b]", b"\x1b_")
+_STRINGS = (b"\x1bP", b"\x1b]", b"\x1b_")
+_LONGEST_REPORT = 4096
+
+# What `split` finds.
+KEYS = "keys"
+REPORT = "report"
+MOUSE = "mouse"  # a click, a wheel; a mouse that only moves is a REPORT
+CUT = "cut"  # the beginning of a report, the end of which has not come yet
 
 _CTRL = 4  # kitty: modifiers are 1 + bits; shift 1, alt 2, ctrl 4, super 8, hyper 16, meta 32
 _LOCKS = 64 | 128  # caps lock, num lock
@@ -18,6 +26,61 @@ ESCAPE = 0x1B
 def is_typing(data: bytes) -> bool:
     """Whether a person pressed a key, as opposed to the terminal reporting something."""
     return not data.startswith(_REPORTS)
+
+
+def split(data: bytes) -> list[tuple[str, bytes]]:
+    """All of `data` in pieces: what a person did, and what the terminal says by itself."""
+    pieces: list[tuple[str, bytes]] = []
+    typed = at = 0
+    while (at := data.find(b"\x1b", at)) >= 0:
+        kind, end = _report(data, at)
+        if kind == KEYS:
+            at += 1
+            continue
+        if typed < at:
+            pieces.append((KEYS, data[typed:at]))
+        pieces.append((kind, data[at:end]))
+        typed = at = end
+    if typed < len(data):
+        pieces.append((KEYS, data[typed:]))
+    return pieces
+
+
+def only_reports(data: bytes) -> bool:
+    """Whether `data` is nothing but whole reports that tell of nothing a person meant for the client."""
+    return all(kind == REPORT for kind, _ in split(data))
+
+
+def _report(data: bytes, at: int) -> tuple[str, int]:
+    """What begins with the ESC at `at`, and where it ends; KEYS when it is no report."""
+    head = data[at : at + 3]
+    if head in (b"\x1b[I", b"\x1b[O"):
+        return REPORT, at + 3
+    if head[:2] in _STRINGS:
+        ends = [
+            end + size for mark, size in ((b"\x1b\\", 2), (b"\x07", 1)) if (end := data.find(mark, at)) >= 0
+        ]
+        if ends:
+            return REPORT, min(ends)
+        return (CUT, len(data)) if len(data) - at < _LONGEST_REPORT else (KEYS, at)
+    if head not in (b"\x1b[?", b"\x1b[>", b"\x1b[<"):
+        return KEYS, at
+    end = at + 3
+    while end < len(data) and 0x20 <= data[end] <= 0x3F:
+        end += 1
+    if end - at > _LONGEST:
+        return KEYS, at
+    if end == len(data):
+        return CUT, end
+    if head == b"\x1b[<":
+        return (REPORT if _only_moves(data[at + 3 : end]) else MOUSE), end + 1
+    return REPORT, end + 1
+
+
+def _only_moves(parameters: bytes) -> bool:
+    """SGR mouse (xterm's ctlseqs): 32 is added for motion, and 3 says that no button is down."""
+    button = parameters.partition(b";")[0]
+    return button.isdigit() and int(button) & (32 | 3) == 32 | 3 and int(button) < 64
 
 
 def find_key(data: bytes, key: int) -> tuple[int, int] | None:

@@ -12,6 +12,8 @@ HEADER = struct.Struct("!BI")
 OFFSET = struct.Struct("!Q")
 WINSIZE = struct.Struct("!HHHH")
 TIME = struct.Struct("!d")
+TYPING = struct.Struct("!Qdc")  # offset, seconds without a key, what is typed
+COUNT = struct.Struct("!H")
 
 # relay -> guard
 OUTPUT = 0x6F  # the client's bytes, as forwarded to the terminal
@@ -19,6 +21,7 @@ STALE = 0x78  # OFFSET: output up to here was dropped
 SIZE = 0x77  # WINSIZE: rows, columns, width and height in pixels
 KEY = 0x6B  # TIME: CLOCK_MONOTONIC of a key press; never its content
 EVENT = 0x65  # ASCII words, see relay/loop.py
+ARGV = 0x61  # the client's command line, each word ended by NUL: to each new guard, and after a restart
 
 # guard -> relay
 HOLD = 0x48  # OFFSET + one byte: stop the client if its output still ends here; the release key
@@ -29,8 +32,20 @@ NOTICE = (
 )
 MODES = 0x4D  # bytes that undo the terminal modes which the client has set so far
 REPAINT = 0x57  # make the client draw everything anew (a change of size and back)
+TYPE = 0x54  # TYPING + bytes: type them if the output still ends at the offset; relay/typist.py
+RESTART = 0x41  # COUNT of words + the words of the new client's command line + NAME=VALUE or NAME (away with
+#                 it) for its environment, each ended by NUL
+ADMIT = 0x4B  # OFFSET + one byte: what was typed during a restart goes to the client (1) or to nobody (0)
+
+# What TYPE types.
+TEXT = b"t"  # stands in the input box until it is submitted or taken back
+SUBMIT = b"s"  # the Enter behind it
+ERASE = b"e"  # takes it back
+DRAFT = b"d"  # one line of the user's own
+PASTE = b"p"  # the same as a bracketed paste, with line ends and tabs
 
 QUEUE_LIMIT = 256 * 1024
+ARGV_LIMIT = QUEUE_LIMIT // 2  # a longer command line is not told: its guard restarts nothing
 RECORDING_QUEUE_LIMIT = 64 * 1024 * 1024  # seconds of all that a client can write: nothing is to be missing
 FRAME_LIMIT = 1024 * 1024
 

@@ -1,8 +1,25 @@
 """The relay's loop: bytes first (passage.py), then signals, the client's state, and the guard's wishes.
 
-Events for the guard (EVENT frames, ASCII): `pid N`, `held OFFSET`, `refused`, `released REASON`,
-`suspended`, `resumed`, `exit STATUS`. Reasons: `guard` (asked for), `key`, `interrupt` (Ctrl-C or Escape),
-`input` (the buffer for typed text is full), `lease`, `outside` (somebody else sent SIGCONT), `signal`.
+Events for the guard (EVENT frames, ASCII):
+
+`pid N` · `exit STATUS` (of the last client, at the end) · `suspended` · `resumed`
+
+HOLD: `held OFFSET` or `refused`, then `released REASON`: `guard` (asked for), `key`, `interrupt` (Ctrl-C or
+Escape), `input` (the buffer for typed text is full), `lease`, `outside` (somebody else sent SIGCONT),
+`signal`, `exit`.
+
+TYPE: `typed text`, `typed submit`, `typed draft`, or `untyped REASON` and nothing was typed: `output` (it
+does not end at the offset), `key` (the user types), `held`, `queued` (typed bytes wait), `background`
+(another program has the terminal, or the client is stopped, gone or not ready), `standing` (words of ours are
+under way), `nothing` (no words to submit), `content` (words that may not be typed). After `typed text` and
+before `typed submit`: `erased REASON`, our words are taken back: `key`, `late`, `guard` (it is gone),
+`asked`.
+
+RESTART: `restarting` and then `restarted PID`, or `unrestarted REASON`: `held`, `key`, `queued`,
+`background`, `standing`, `descriptors` (the client inherited some, which can't be handed over twice), `exit`
+(it is ending), `argv` (malformed), `restarting` (already). Then, once, what became of the N bytes typed
+meanwhile: `admitted N` or `dropped N` (gate.py). An ADMIT that comes too early is `untyped background` (the
+new client reads no keys yet) or `untyped output`. A new client that can't be executed ends the session.
 """
 
 import contextlib
@@ -17,9 +34,12 @@ import time
 from cc_guard.relay import keys, link, shim
 from cc_guard.relay.guard_process import GuardProcess
 from cc_guard.relay.hold import Hold
+from cc_guard.relay.line import Beginning, Changes, Line, state
 from cc_guard.relay.mend import Mend
 from cc_guard.relay.passage import BUFFER_LIMIT, Passage
+from cc_guard.relay.restart import Restarts
 from cc_guard.relay.terminal import Terminal, get_winsize, in_foreground, set_winsize
+from cc_guard.relay.typist import Typist
 
 _QUIET_AFTER_EXIT_S = 0.1  # processes that the client left may hold its terminal open for ever
 _DRAIN_LIMIT = 64 * 1024  # more than a pty holds back: 12 KB on Linux
@@ -32,18 +52,28 @@ HANDLED = (*_FORWARDED, signal.SIGWINCH, signal.SIGCHLD, signal.SIGCONT)
 
 
 class Relay:
-    """Runs one session. `run()` returns the client's wait status."""
+    """Runs one session. `run()` returns the last client's wait status."""
 
     def __init__(
-        self, terminal: Terminal, master: int, reports: int, orders: int, guard: GuardProcess
+        self,
+        terminal: Terminal,
+        line: Line,
+        guard: GuardProcess,
+        beginning: Beginning,
+        argv: list[str],
+        restartable: bool,
     ) -> None:
         self.terminal = terminal
-        self.master = master
-        self.bytes = Passage(terminal, master, guard, self._on_typed, self._on_terminal_gone)
-        self.reports = reports
-        self.orders = orders
+        self.line = line
+        self.bytes = Passage(terminal, line.master, guard, self._on_typed, self._on_terminal_gone)
         self.guard = guard
+        self.argv = argv
+        self.orphan = 0  # a client whose shim was killed
         self.hold = Hold()
+        self.typist = Typist(self.bytes, self._unread, self.tell)
+        self.restarts = Restarts(self, restartable)
+        self.gate = self.restarts.gate
+        self._beginning = beginning
         self.client = 0
         self.status: int | None = None
         self.exec_errno = 0
@@ -53,7 +83,7 @@ class Relay:
         self._started = time.monotonic()
         self._exited_at = 0.0
         self._exit_offset = 0
-        self._kill_at = 0.0
+        self.kill_at = 0.0
         self._repaint_at = 0.0
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
@@ -66,25 +96,32 @@ class Relay:
                 signal.signal(number, lambda *_: None)
 
     def run(self) -> int:
-        self._resize()
-        others = [self._wake_read, self.reports]
-        while not self._finished():
-            if not (self._undisturbed() and self.bytes.plain and self.bytes.pass_on(others)):
-                self._turn()
+        self.resize()
+        self.tell_argv()
+        while True:
+            others = [self._wake_read, self.line.reports]
+            while not self._finished():
+                if not (self._undisturbed() and self.bytes.plain and self.bytes.pass_on(others)):
+                    self._turn()
+            if not self.restarts.begin():
+                break
         assert self.status is not None
-        self._tell(b"exit %d" % self.status)
+        self.tell(b"exit %d" % self.status)
         return self.status
 
     def _undisturbed(self) -> bool:
         """Nothing is held or due."""
-        return self.status is None and not (self.hold.group or self._kill_at or self._repaint_at)
+        return self.status is None and not (
+            self.hold.group or self.kill_at or self._repaint_at or self.gate.shut or self.typist.busy
+        )
 
     def _turn(self) -> None:
         """Whatever there is to do, bytes first."""
+        self.bytes.listening = self.gate.listens if self.gate.shut else self.typist.listens
         readers, writers = self.bytes.want()
         readers.append(self._wake_read)
         if self.status is None:
-            readers.append(self.reports)
+            readers.append(self.line.reports)
         guard = self.guard.link
         if not guard.closed:
             readers.append(guard.read_fd)
@@ -94,16 +131,17 @@ class Relay:
         self.bytes.serve(ready, writable)
         if self._wake_read in ready:
             self._on_signals()
-        if self.reports in ready:
+        if self.line.reports in ready:
             self._on_reports()
         if guard.read_fd in ready and guard is self.guard.link:
             for kind, payload in guard.receive():
                 self._on_command(kind, payload)
+        self.typist.turn()
         self.bytes.copy(idle=not ready)
         if timeout is not None or self.guard.link.closed:
             self._on_time()
 
-    def _tell(self, words: bytes) -> None:
+    def tell(self, words: bytes) -> None:
         """An event for the guard, at once."""
         self.guard.link.send(link.EVENT, words)
         if self.guard.running:
@@ -115,10 +153,13 @@ class Relay:
             due.append(self.hold.remaining_s())
         if self._exited_at:
             due.append(_QUIET_AFTER_EXIT_S / 4)
-        if self._kill_at:
-            due.append(self._kill_at - time.monotonic())
+        if self.kill_at:
+            due.append(self.kill_at - time.monotonic())
         if self._repaint_at:
             due.append(self._repaint_at - time.monotonic())
+        for wait in (self.typist.due_in_s(), self.gate.due_in_s(time.monotonic())):
+            if wait is not None:
+                due.append(wait)
         if not self.guard.running and self.status is None:
             due.append(self._guard_due_in_s())
         return max(0.0, min(due)) if due else None
@@ -128,27 +169,32 @@ class Relay:
     def _on_reports(self) -> None:
         try:
             data = os.read(
-                self.reports, shim.REPORT.size
+                self.line.reports, shim.REPORT.size
             )  # 5 bytes are written and read in one piece: pipe(7)
         except OSError:
             data = b""
         if len(data) < shim.REPORT.size:
+            self.orphan = self.client
+            self.restarts.cancel()
             self._ended(signal.SIGHUP)  # the shim was killed, and its end hung up on the client
             return
         kind, value = shim.REPORT.unpack(data)
         if kind == shim.STARTED:
             self.client = value
-            self._tell(b"pid %d" % value)
+            self.restarts.tell_start(value)
             self._forward_signals()  # that came before there was somebody to forward them to
         elif kind == shim.EXEC_FAILED:
             self.exec_errno = value
         elif kind == shim.STOPPED:
             # A report may be older than a SIGCONT of ours: ask /proc too, where there is one.
-            if not self.hold.caused(value) and self._state() in ("T", ""):
-                self._suspend()
+            if not self.hold.caused(value) and state(self.client) in ("T", ""):
+                if self.restarts.pending:
+                    self.signal_client(signal.SIGCONT)
+                else:
+                    self._suspend()
         elif kind == shim.CONTINUED:
             self.hold.continued()
-            if self.hold.active and self._state() != "T":
+            if self.hold.active and state(self.client) != "T":
                 self._release("outside")
         elif kind == shim.EXITED:
             self._ended(value)
@@ -156,6 +202,9 @@ class Relay:
     def _ended(self, status: int) -> None:
         if self.status is None:
             self._release("exit")
+            self.typist.forget()
+            if self.restarts.pending:
+                self.kill_at = 0.0
             self.status = status
             self._exited_at = time.monotonic()
             self._exit_offset = self.bytes.offset
@@ -171,17 +220,17 @@ class Relay:
         if not self.bytes.master_open or self.bytes.offset - self._exit_offset > _DRAIN_LIMIT:
             return True
         last = max(self.bytes.last_output, self._exited_at)
-        return time.monotonic() - last > _QUIET_AFTER_EXIT_S and not self._readable(self.master)
+        return time.monotonic() - last > _QUIET_AFTER_EXIT_S and not self.readable(self.bytes.master)
 
     def _suspend(self) -> None:
         """The user suspended the client: hand the terminal back and stop, as the client alone would."""
         self._release("signal", resume=False)
         limit = self.bytes.offset + _DRAIN_LIMIT
-        while self.bytes.master_open and self.bytes.offset < limit and self._readable(self.master):
+        while self.bytes.master_open and self.bytes.offset < limit and self.readable(self.bytes.master):
             self.bytes.read_master()
         del self.bytes.to_terminal[: self.terminal.write_all(self.bytes.to_terminal, 1.0)]
-        self._tell(b"suspended")
-        self.order_resets(b"")
+        self.tell(b"suspended")
+        self.line.order(b"")
         self.terminal.restore()
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(
@@ -189,13 +238,13 @@ class Relay:
         )  # the whole job, as the terminal would; discarded where no shell can resume it
         signal.signal(signal.SIGTSTP, lambda *_: None)
         self._resume()
-        self._tell(b"resumed")
+        self.tell(b"resumed")
         self._on_signals()
 
     def _resume(self) -> None:
         """After SIGCONT: the terminal as the client had it, unless the session is to end without it."""
         self._note_signals()
-        while in_foreground(self.terminal.stdin) or not {signal.SIGTERM, signal.SIGHUP} & self._signals:
+        while in_foreground(self.terminal.stdin) or not self._told_to_end():
             try:
                 self.terminal.raw()  # in the background the kernel stops us here, until `fg`
                 break
@@ -205,11 +254,16 @@ class Relay:
                     self.bytes.terminal_gone()
                     break
         self._signals.discard(signal.SIGCONT)
-        self.order_resets(self.modes)
-        self._resize()
+        self.bytes.last_typed = time.monotonic()  # somebody has just said `fg`
+        self.line.order(self.modes)
+        self.resize()
         self._forward_signals()
         if not self.hold.active:
-            self._signal_client(signal.SIGCONT)
+            self.signal_client(signal.SIGCONT)
+
+    def _told_to_end(self) -> bool:
+        over = self.status is not None or self.kill_at > 0
+        return over or bool({signal.SIGTERM, signal.SIGHUP} & self._signals)
 
     def _note_signals(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -220,9 +274,11 @@ class Relay:
         if signal.SIGCONT in self._signals:
             self._resume()  # somebody stopped us by SIGSTOP
         if signal.SIGWINCH in self._signals:
-            self._resize()
-        if signal.SIGCHLD in self._signals and self.guard.reap():
-            self._release("lease")
+            self.resize()
+        if signal.SIGCHLD in self._signals:
+            self.restarts.reap()
+            if self.guard.reap():
+                self._release("lease")
         self._signals.intersection_update(_FORWARDED)
         self._forward_signals()
 
@@ -235,35 +291,68 @@ class Relay:
 
     def _forward(self, number: int) -> None:
         self._release("signal")
-        self._signal_client(number)
+        if number != signal.SIGTSTP:
+            self.restarts.cancel()
+        self.signal_client(number)
         if number in (signal.SIGTERM, signal.SIGHUP):
             if self.status is not None:
                 self._give_up_terminal()
-            elif not self._kill_at:
-                self._kill_at = time.monotonic() + _TERM_GRACE_S
+            elif not self.kill_at:
+                self.kill_at = time.monotonic() + _TERM_GRACE_S
 
     def _give_up_terminal(self) -> None:
         """Who told us to end does not want to wait for a terminal that takes nothing."""
         self.bytes.terminal_open = False
 
-    def _signal_client(self, number: int) -> None:
+    def signal_client(self, number: int) -> None:
         if not self.client or self.status is not None:
             return
         groups = {self.client}
         with contextlib.suppress(OSError):
-            groups.add(os.tcgetpgrp(self.master))
+            groups.add(os.tcgetpgrp(self.bytes.master))
         for group in groups:
             with contextlib.suppress(OSError):
                 if group > 0:
                     os.killpg(group, number)
 
-    def _resize(self) -> None:
+    def begin(self, argv: list[str], changes: Changes) -> Line:
+        """Another client, in place of one that has ended, whose line is returned. Raises OSError."""
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+        try:
+            line = self._beginning.line(argv, changes, [], self._let_go)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        old = self.line
+        self.line, self.argv = line, argv
+        self.client, self.status = 0, None
+        self.modes, self._winsize = b"", b""
+        self._exited_at = self._repaint_at = self.kill_at = 0.0
+        self.hold.continued()
+        self.typist.forget()
+        self.bytes.switch(line.master)
+        self.resize()
+        return old
+
+    def _let_go(self) -> None:
+        """In a new shim: what belongs to this process alone."""
+        for fd in (self._wake_read, self._wake_write):
+            os.close(fd)
+        self.line.close()
+        self.guard.disown()
+
+    @property
+    def ending(self) -> bool:
+        """Something has happened after which there may be no client soon."""
+        over = self.status is not None or self.kill_at or self._signals or self.readable(self.line.reports)
+        return bool(over) or not (self.bytes.terminal_open and self.bytes.master_open)
+
+    def resize(self) -> None:
         size = get_winsize(self.terminal.stdin)
         if size == self._winsize or not self.bytes.master_open:
             return
         self._winsize = size
         try:
-            set_winsize(self.master, size)
+            set_winsize(self.bytes.master, size)
         except OSError:
             return
         self.guard.link.send(link.SIZE, link.WINSIZE.pack(*struct.unpack("HHHH", size)))
@@ -284,24 +373,26 @@ class Relay:
             self._notice(payload)
         elif kind == link.MODES:
             self.modes = payload
-            self.order_resets(payload)
+            self.line.order(payload)
         elif kind == link.REPAINT:
             self._repaint()
-
-    def order_resets(self, resets: bytes) -> None:
-        """What the shim writes to the terminal if this process is killed."""
-        with contextlib.suppress(OSError):
-            os.write(self.orders, resets + b"\0")
+        elif kind == link.TYPE and len(payload) >= link.TYPING.size:
+            self._type(payload)
+        elif kind == link.RESTART:
+            self.restarts.ask(payload)
+        elif kind == link.ADMIT and len(payload) == link.OFFSET.size + 1:
+            self.restarts.admit(link.OFFSET.unpack_from(payload)[0], payload[-1] != 0)
 
     def _start_hold(self, offset: int, release_key: int) -> None:
         """Only between frames: the guard saw a complete frame that ended at `offset`, and the client has
         written nothing since."""
-        fresh = offset == self.bytes.offset and not self.bytes.to_terminal and not self._readable(self.master)
-        free = not self.hold.active and self.status is None and self._client_in_foreground()
-        if fresh and free and self.hold.start(self.client, release_key):
-            self._tell(b"held %d" % offset)
+        ours = self.hold.active or self.typist.busy or self.gate.shut
+        free = not ours and self._client_in_foreground()
+        free = free and self.status is None and self.ends_at(offset)
+        if free and self.hold.start(self.client, release_key):
+            self.tell(b"held %d" % offset)
         else:
-            self._tell(b"refused")
+            self.tell(b"refused")
 
     def _release(self, reason: str, resume: bool = True) -> None:
         if not self.hold.active:
@@ -316,12 +407,14 @@ class Relay:
             self.hold.end()
         else:
             self.hold.abandon()
-        self._tell(b"released " + reason.encode())
+        self.tell(b"released " + reason.encode())
 
     def _on_typed(self, data: bytes) -> bytes:
         """While held: take the release key out; what else is typed waits in the queue of the client."""
+        if self.gate.shut:
+            return self.restarts.sift(data)
         if not self.hold.active:
-            return data
+            return self.typist.before(data)
         found = keys.find_key(data, self.hold.release_key)
         if found:
             self._release("key")
@@ -348,22 +441,46 @@ class Relay:
     def _repaint(self) -> None:
         rows, columns, width, height = struct.unpack("HHHH", self._winsize)
         if columns > 2 and not self.hold.active and not self._repaint_at:
-            set_winsize(self.master, struct.pack("HHHH", rows, columns - 1, width, height))
+            set_winsize(self.bytes.master, struct.pack("HHHH", rows, columns - 1, width, height))
             self._repaint_at = time.monotonic() + _REPAINT_GAP_S
+
+    def _type(self, payload: bytes) -> None:
+        offset, quiet_s, kind = link.TYPING.unpack_from(payload)
+        data = payload[link.TYPING.size :]
+        if kind == link.ERASE:
+            self.typist.take_back("asked")
+            return
+        reason = self._why_not_type(offset, quiet_s) or self.typist.type(kind, data)
+        if reason:
+            self.tell(b"untyped " + reason.encode())
+
+    def _why_not_type(self, offset: int, quiet_s: float) -> str:
+        if self.hold.active:
+            return "held"
+        if not self.client_reads() or self.gate.shut:
+            return "background"
+        if self.user_types(quiet_s):
+            return "key"
+        if self.bytes.to_client:
+            return "queued"
+        return "" if self.ends_at(offset) else "output"
 
     def _on_time(self) -> None:
         now = time.monotonic()
+        if self.guard.link.closed:
+            self.typist.take_back("guard")
+        self.restarts.on_time(now)
         if self.hold.active and (self.hold.remaining_s() <= 0 or self.guard.link.closed):
             self._release("lease")
-        if self._kill_at and now >= self._kill_at:
-            self._kill_at = 0.0
-            self._signal_client(signal.SIGKILL)
+        if self.kill_at and now >= self.kill_at:
+            self.kill_at = 0.0
+            self.signal_client(signal.SIGKILL)
             if self.status is not None:
                 self._give_up_terminal()
         if self._repaint_at and now >= self._repaint_at:
             self._repaint_at = 0.0
             self._winsize = b""
-            self._resize()
+            self.resize()
         if self.guard.link.closed and self.guard.running:
             self.guard.hung_up()
         if not self.guard.running and self.status is None and self._guard_due_in_s() <= 0:
@@ -379,35 +496,42 @@ class Relay:
         self.guard.start()
         if self.guard.restarted:
             guard = self.guard.link
-            guard.send(link.EVENT, b"pid %d" % self.client)
+            self.tell_argv()
+            if self.client:
+                guard.send(link.EVENT, b"pid %d" % self.client)
             guard.send(link.SIZE, link.WINSIZE.pack(*struct.unpack("HHHH", self._winsize)))
             guard.send(link.STALE, link.OFFSET.pack(self.bytes.offset))
 
+    def tell_argv(self) -> None:
+        words = b"".join(os.fsencode(word) + b"\0" for word in self.argv)
+        if len(words) <= link.ARGV_LIMIT:
+            self.guard.link.send(link.ARGV, words)
+
     # Small questions.
+
+    def ends_at(self, offset: int) -> bool:
+        """Whether all that the client has said is on the terminal, and the guard has seen it."""
+        seen = offset == self.bytes.offset and not self.bytes.to_terminal
+        return seen and not self.readable(self.bytes.master)
+
+    def user_types(self, quiet_s: float) -> bool:
+        if self.readable(self.terminal.stdin):
+            return True
+        return not time.monotonic() - self.bytes.last_typed >= quiet_s  # so that a NaN is refused
+
+    def client_reads(self) -> bool:
+        in_front = self.status is None and self._client_in_foreground()
+        return in_front and state(self.client) not in ("T", "t", "Z")
+
+    def _unread(self) -> int:
+        return self.line.unread()
 
     def _client_in_foreground(self) -> bool:
         """False while the client has lent its terminal to another job, such as an editor."""
         try:
-            return self.client > 0 and os.tcgetpgrp(self.master) == self.client
+            return self.client > 0 and os.tcgetpgrp(self.bytes.master) == self.client
         except OSError:
             return False
 
-    def _readable(self, fd: int) -> bool:
+    def readable(self, fd: int) -> bool:
         return bool(select.select([fd], [], [], 0)[0])
-
-    def _state(self) -> str:
-        """The client's state right now as proc(5) has it, `T` when it is stopped; empty without /proc."""
-        try:
-            with open(f"/proc/{self.client}/stat", "rb") as file:
-                return file.read().rpartition(b")")[2].split()[0].decode()
-        except OSError:
-            return ""
-
-
-def open_pty(size: bytes, attributes: list[int | list[bytes | int]]) -> tuple[int, int]:
-    """Master and slave with the size and line discipline of the user's terminal, set before exec."""
-    master, slave = os.openpty()
-    if size != b"\0" * 8:
-        set_winsize(slave, size)
-    termios.tcsetattr(slave, termios.TCSANOW, attributes)
-    return master, slave

@@ -26,7 +26,7 @@ _COPY_AGE_S = 0.1
 
 
 class Passage:
-    """`on_typed(data)` may take something out of what a held client's user types. `on_gone()` is called once,
+    """`on_typed(data)` says what of the user's typing goes to the client now. `on_gone()` is called once,
     when there is no terminal any more."""
 
     def __init__(
@@ -49,6 +49,10 @@ class Passage:
         self.tail = b""
         self.first_output = 0.0
         self.last_output = 0.0
+        self.last_typed = 0.0
+        """When the terminal last sent anything but reports; it can be 0.1 s late, and never is too early."""
+        self.listening = True
+        """False: what is typed waits in the terminal."""
         self.mend: Mend | None = None
         self._guard = guard
         self._on_typed = on_typed
@@ -111,7 +115,8 @@ class Passage:
     def want(self) -> tuple[list[int], list[int]]:
         """Descriptors to wait for, to read and to write."""
         readers, writers = [], []
-        if self.terminal_open and self.terminal.is_raw and len(self.to_client) < BUFFER_LIMIT:
+        room = self.listening and len(self.to_client) < BUFFER_LIMIT
+        if self.terminal_open and self.terminal.is_raw and room:
             readers.append(self.terminal.stdin)
         if self.master_open:
             if len(self.to_terminal) < BUFFER_LIMIT:
@@ -144,6 +149,26 @@ class Passage:
         """Our own words to the terminal."""
         self.to_terminal += data
         self._flush_terminal()
+
+    def give(self, data: bytes) -> None:
+        """To the client, behind what waits for it."""
+        if self.to_client:
+            self.to_client += data
+        else:
+            self.to_client += data[self._give_client(data) :]
+
+    def show(self, data: bytes) -> None:
+        """As if the client had said it: to the terminal and in the guard's copy."""
+        self.say(data)
+        self._note_output(data)
+
+    def switch(self, master: int) -> None:
+        """Another client, on a terminal of its own. What the last one did not take is not for this one."""
+        os.set_blocking(master, False)
+        self.master = master
+        self.master_open = True
+        self.to_client.clear()
+        self.mend = None
 
     def copy(self, idle: bool) -> None:
         """Give the guard its copy if the moment is good, or when it has waited too long."""
@@ -196,11 +221,7 @@ class Passage:
         if not data:
             self.terminal_gone()
             return
-        data = self._on_typed(data)
-        if self.to_client:
-            self.to_client += data
-        else:
-            self.to_client += data[self._give_client(data) :]
+        self.give(self._on_typed(data))
         self._note_input(data)
 
     def _flush_terminal(self) -> None:
@@ -244,7 +265,10 @@ class Passage:
         self._guard.link.output(data, self.offset)
 
     def _note_input(self, data: bytes) -> None:
-        if data and keys.is_typing(data):
+        typing = keys.is_typing(data)
+        if typing or not keys.only_reports(data):
+            self.last_typed = time.monotonic()
+        if typing:
             self._guard.link.send(link.KEY, link.TIME.pack(time.monotonic()))
 
 

@@ -5,10 +5,10 @@ import signal
 import stat
 import sys
 
-from cc_guard.relay import shim
 from cc_guard.relay.guard_process import GuardProcess
-from cc_guard.relay.loop import HANDLED, Relay, open_pty
-from cc_guard.relay.terminal import Terminal, get_winsize, in_foreground
+from cc_guard.relay.line import Beginning, end_orphan, exec_status
+from cc_guard.relay.loop import HANDLED, Relay
+from cc_guard.relay.terminal import Terminal, in_foreground
 
 
 class CannotRun(Exception):
@@ -30,24 +30,13 @@ def run(program: str, argv: list[str], environ: dict[str, str], guard_words: lis
             0, signal.SIGTTIN
         )  # until `fg`: before, the terminal has the attributes of the shell's editor
     terminal = Terminal()
-    master, slave = open_pty(get_winsize(0), terminal.saved)
-    reports, shim_reports = os.pipe()
-    shim_orders, orders = os.pipe()
-    spawn = shim.Spawn(program, argv, environ, slave, _same_terminal(1, 2), ignored, mask)
     recording = any(word.startswith("record=") for word in guard_words)
     guard = GuardProcess(guard_words, recording)
-    pid = os.fork()
-    if pid == 0:
-        for fd in (master, reports, orders):
-            os.close(fd)
-        guard.disown()
-        wires = shim.Wires(shim_reports, shim_orders, terminal.stdin)
-        shim.run(spawn, wires, terminal.saved, inherited)
+    beginning = Beginning(program, environ, terminal, _same_terminal(1, 2), ignored, mask)
+    line = beginning.line(argv, {}, inherited, guard.disown)
     try:
         terminal.raw()  # now that somebody can put it right
-        for fd in (slave, shim_reports, shim_orders, *inherited):
-            os.close(fd)
-        relay = Relay(terminal, master, reports, orders, guard)
+        relay = Relay(terminal, line, guard, beginning, argv, restartable=not inherited)
         try:
             relay.install_signals()
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -56,19 +45,23 @@ def run(program: str, argv: list[str], environ: dict[str, str], guard_words: lis
             status = relay.run()
         finally:
             relay.hold.end()
-        if _abnormal(status):
+        if os.WIFSIGNALED(status):
             terminal.write_all(relay.modes, 0.5)
-        relay.order_resets(b"")  # what was to be done is done
+        relay.line.order(b"")  # what was to be done is done
         terminal.drop_late_replies(relay.bytes.tail)
     finally:
         terminal.restore()
-    for fd in (master, reports, orders):
-        os.close(fd)
+    relay.line.close()
     guard.finish()
-    os.waitpid(pid, 0)
-    if relay.exec_errno:
+    relay.line.reap(wait=True)
+    if relay.orphan:
+        end_orphan(relay.orphan)
+    if not relay.exec_errno:
+        return status
+    if not relay.restarts.count:
         raise CannotRun(relay.exec_errno)
-    return status
+    _say_how_to_go_on(relay.argv, relay.exec_errno)
+    return exec_status(relay.exec_errno)
 
 
 def exit_like(status: int) -> int:
@@ -87,8 +80,16 @@ def exit_like(status: int) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def _abnormal(status: int) -> bool:
-    return os.WIFSIGNALED(status)
+def _say_how_to_go_on(argv: list[str], number: int) -> None:
+    """One line for the user of a client that could not be started again."""
+    name = os.path.basename(argv[0]) if argv else "claude"
+    command = [name]
+    if "--resume" in argv[:-1]:
+        at = argv.index("--resume")
+        command = [name, *argv[at : at + 2]]
+    text = f"cc-guard: {name} can't be started again: {os.strerror(number)}. To go on: {' '.join(command)}\n"
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 def _ignored_by_parent(number: int) -> bool:

@@ -24,6 +24,8 @@ STOPPED = 0x53  # the signal
 CONTINUED = 0x43
 EXITED = 0x58  # wait status
 
+LEAVE = b"\x01"  # an order: the client has ended, and the terminal goes on with the next one
+
 _HANGUP_GRACE_S = 2.0  # the client needs 0.11 s to end after SIGHUP (measured)
 _LEADER_IGNORES = (signal.SIGTTOU, signal.SIGTTIN, signal.SIGTSTP, signal.SIGINT, signal.SIGQUIT,
                    signal.SIGHUP, signal.SIGTERM, signal.SIGWINCH)  # fmt: skip
@@ -53,7 +55,7 @@ class Spawn:
 
 class Wires:
     """The shim's descriptors: `reports` to the relay, `orders` from it (the bytes that reset the terminal's
-    modes and a zero byte; its end is the relay's death), `outer` is the user's terminal."""
+    modes, or LEAVE, and a zero byte; its end is the relay's death), `outer` is the user's terminal."""
 
     def __init__(self, reports: int, orders: int, outer: int) -> None:
         self.reports = reports
@@ -72,9 +74,10 @@ def run(spawn: Spawn, wires: Wires, saved: Attributes, inherited: list[int]) -> 
             signal.signal(number, signal.SIG_IGN)
         os.setsid()
         _acquire_terminal(spawn.slave)
+        leader = os.getpid()
         child = os.fork()
         if child == 0:
-            _exec_client(spawn, wires.reports)
+            _exec_client(spawn, wires.reports, leader)
         signal.pthread_sigmask(signal.SIG_SETMASK, spawn.mask)
         with contextlib.suppress(OSError):
             os.setpgid(child, child)
@@ -86,7 +89,8 @@ def run(spawn: Spawn, wires: Wires, saved: Attributes, inherited: list[int]) -> 
         if not ended:
             _end_client(child)
     finally:
-        _put_right(wires.outer, resets, saved)
+        if resets != LEAVE:
+            _put_right(wires.outer, resets, saved)
         os._exit(0)
 
 
@@ -96,7 +100,7 @@ def _acquire_terminal(slave: int) -> None:
     fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
 
 
-def _exec_client(spawn: Spawn, reports: int) -> None:
+def _exec_client(spawn: Spawn, reports: int, leader: int) -> None:
     try:
         os.setpgid(0, 0)
         os.tcsetpgrp(spawn.slave, os.getpid())
@@ -109,6 +113,8 @@ def _exec_client(spawn: Spawn, reports: int) -> None:
         if spawn.stderr_too:
             os.dup2(spawn.slave, 2)
         signal.pthread_sigmask(signal.SIG_SETMASK, spawn.mask)
+        if os.getppid() != leader:
+            return  # the shim was killed before this process could be hung up on
         os.execve(spawn.program, spawn.argv, spawn.environ)
     except OSError as error:
         os.write(reports, REPORT.pack(EXEC_FAILED, error.errno or errno.ENOEXEC))

@@ -33,6 +33,12 @@ def set_winsize(fd: int, size: bytes) -> None:
     fcntl.ioctl(fd, termios.TIOCSWINSZ, size)
 
 
+def new_page(size: bytes) -> bytes:
+    """What moves all that a terminal of this `struct winsize` shows into its history, and goes to the top."""
+    rows = struct.unpack("HHHH", size)[0]
+    return b"\x1b[r\x1b[%d;1H%s\x1b[H" % (rows, b"\n" * rows) if rows else b"\r\n"
+
+
 def in_foreground(fd: int) -> bool:
     """False where the kernel would stop this process for reading or setting the terminal."""
     try:
