@@ -4,6 +4,7 @@ Measured on 1.0.120, 2.0.60 and 2.1.330. Rows of sub-agents are told apart by `i
 functions do not look at that.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ SYNTHETIC = "<synthetic>"
 
 # The client's own words, in place of a prompt; "… for tool use" may follow.
 _INTERRUPTED = "[Request interrupted by user"
+
+_TASK_OVER = re.compile(r"<tool-use-id>(\w+)</tool-use-id>")
 
 # Far beyond what a client does; numbers above these are no retry.
 _MOST_ATTEMPTS = 10_000
@@ -116,6 +119,19 @@ def tools_called(row: Row) -> list[str]:
 def tools_finished(row: Row) -> list[str]:
     """Ids of the tool calls whose result is in the row."""
     return list(_ids(row, "user", "tool_result", "tool_use_id"))
+
+
+def is_in_background(row: Row) -> bool:
+    """The result in the row is that a command or a sub-agent was put into the background."""
+    result = row.get("toolUseResult")
+    return isinstance(result, dict) and bool(result.get("backgroundTaskId") or result.get("isAsync") is True)
+
+
+def background_finished(row: Row) -> list[str]:
+    """Ids of the tool calls whose work in the background the row says is over (2.1)."""
+    content = row.get("content") if row.get("type") == "queue-operation" else _message(row).get("content")
+    said = row.get("type") in ("user", "queue-operation") and isinstance(content, str)
+    return _TASK_OVER.findall(str(content)) if said and str(content).startswith("<task-notification>") else []
 
 
 def _ids(row: Row, row_type: str, block_type: str, key: str) -> Iterator[str]:

@@ -66,8 +66,8 @@ class RetryPattern:
 @dataclass(frozen=True, slots=True)
 class Failure:
     """How a failure begins: use `pattern.match`. By `[[failure]]` and `[[fragment]]`, where `phase` is what
-    the client does while it shows it, and by `[[interrupt]]` and `[[busy]]`; that of `[[busy]]` may stand
-    anywhere in a row."""
+    the client does while it shows it, and by `[[interrupt]]` and `[[placeholder]]`; those of `[[busy]]`,
+    `[[paste]]` and `[[insert]]` may stand anywhere in a row."""
 
     id: str
     pattern: re.Pattern[str]
@@ -127,6 +127,9 @@ class Signatures:
     status: dict[str, Known]
     codes: dict[str, Known]
     fragments: tuple[Failure, ...] = ()
+    placeholders: tuple[Failure, ...] = ()
+    pastes: tuple[Failure, ...] = ()
+    inserts: tuple[Failure, ...] = ()
     own: frozenset[str] = frozenset()
 
     def of_status(self, status: int) -> Known | None:
@@ -224,6 +227,9 @@ _LISTS: dict[str, tuple[frozenset[str], frozenset[str]]] = {  # section: needed 
     "fragment": (frozenset({"pattern"}), frozenset({"pattern", "phase"})),
     "interrupt": (frozenset({"pattern"}), frozenset({"pattern"})),
     "busy": (frozenset({"pattern"}), frozenset({"pattern"})),
+    "placeholder": (frozenset({"pattern"}), frozenset({"pattern"})),
+    "paste": (frozenset({"pattern"}), frozenset({"pattern"})),
+    "insert": (frozenset({"pattern"}), frozenset({"pattern"})),
     "meaning": (
         frozenset({"pattern", "kind", "causes", "says"}),
         frozenset({"pattern", "kind", "causes", "says", "over", "general"}),
@@ -270,6 +276,9 @@ def parse(base: Table, own: Table | None = None, path: str = SHIPPED) -> Signatu
         interrupts=tuple(_beginnings("interrupt", sections)),
         busy=tuple(_beginnings("busy", sections)),
         fragments=tuple(_beginnings("fragment", sections)),
+        placeholders=tuple(_beginnings("placeholder", sections)),
+        pastes=tuple(_beginnings("paste", sections)),
+        inserts=tuple(_beginnings("insert", sections)),
         meanings=tuple(
             Meaning(
                 e.id, e.regex("pattern"), e.kind(), e.causes(), e.text("says"), e.over(), e.flag("general")
@@ -409,7 +418,8 @@ def _rows(section: Literal["retry", "waiting"], sections: Sections) -> Iterable[
 
 
 def _beginnings(
-    section: Literal["failure", "fragment", "interrupt", "busy"], sections: Sections
+    section: Literal["failure", "fragment", "interrupt", "busy", "placeholder", "paste", "insert"],
+    sections: Sections,
 ) -> Iterable[Failure]:
     return (Failure(e.id, e.regex("pattern"), e.phase()) for e in sections[section].values())
 

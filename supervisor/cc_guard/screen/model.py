@@ -118,6 +118,10 @@ class Screen:
         return bool(self._mode.value)
 
     @property
+    def bracketed_paste(self) -> bool:
+        return bool(self._terminal.mode(2004))
+
+    @property
     def alternate(self) -> bool:
         return bool(self._terminal.mode(1049) or self._terminal.mode(1047) or self._terminal.mode(47))
 
