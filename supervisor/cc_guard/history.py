@@ -28,6 +28,9 @@ _BUSY_S = 1.0
 # When to give up an open incident whose owner can't be seen (another container with the same home).
 _UNSEEN_OWNER_S = 86400.0
 
+# Incidents; what helped long ago may have been another machine's trouble.
+_LOOKED_BACK = 200
+
 # Step n brings a database of version n to n + 1. Released steps never change; add a new one.
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -157,6 +160,15 @@ class History:
                 (session and _text(session), -1 if limit is None else limit),
             ).fetchall()
         return [self._incident(row) for row in rows]
+
+    def helped(self) -> dict[str, int]:
+        """How often each remedy was carried out in an incident that the client then recovered from."""
+        found: dict[str, int] = {}
+        for incident in self.list(_LOOKED_BACK):
+            if incident.outcome == "recovered":
+                for remedy in {action.remedy for action in incident.actions if action.status == "ok"}:
+                    found[remedy] = found.get(remedy, 0) + 1
+        return found
 
     def _incident(self, row: tuple[Any, ...]) -> Incident:
         values = dict(zip(_COLUMNS, row, strict=True))

@@ -39,7 +39,7 @@ class Exchange(BaseHTTPRequestHandler):
         with contextlib.suppress(ValueError):
             body = json.loads(raw)
             request.body = body if isinstance(body, dict) else {}
-        fault = self.server.suffer(path, opening_of(request.body))
+        fault = self.server.suffer(path, opening_of(request.body), self.client_address[1])
         request.fault = "" if fault == HEALTHY else str(fault)
         if "messages" in request.body:
             request.prompt = prompt_of(request.body)

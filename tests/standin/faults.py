@@ -13,6 +13,9 @@
              `json` the API, `html` a gateway's page, `plain` the words `no healthy upstream`, `envoy` Envoy;
              `claim=five_hour` says that this limit of a plan is used up, until in two hours
 
+`reset` and `status` may carry `old=yes`: only clients that were started before the fault suffer, as when a
+process keeps what is broken (its login, a pool of connections) and a new one does not have it.
+
 `cut`, `slow` and a status of the API itself reach only POST /v1/messages; the others, every path.
 Each may carry `limit=N` (over after N requests it reached; connections for `reset` and `hang`), `in=S`
 (starts S seconds from now) and `for=S` (over S seconds after its start). `cut`, `slow` and `status` may
@@ -43,11 +46,13 @@ _COMMON: dict[str, tuple[str, _Reader]] = {
     "for": ("lasts_s", float),
 }
 _ONLY: dict[str, tuple[str, _Reader]] = {"only": ("only", str)}
+_OLD: dict[str, tuple[str, _Reader]] = {"old": ("old", lambda text: text == "yes")}
 _CLAIM: dict[str, tuple[str, _Reader]] = {"claim": ("claim", str)}
 _OWN: dict[str, dict[str, tuple[str, _Reader]]] = {
     "cut": {"after": ("after", int)} | _ONLY,
     "slow": {"first": ("first_s", float), "chunk": ("chunk_s", float)} | _ONLY,
-    "status": {"body": ("body", _body)} | _CLAIM | _ONLY,
+    "status": {"body": ("body", _body)} | _CLAIM | _ONLY | _OLD,
+    "reset": _OLD,
 }
 
 
@@ -64,6 +69,7 @@ class Fault:
     body: str = ""  # one of Body, or "" for the usual one of that status
     only: str = ""
     claim: str = ""
+    old: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from tests.standin.exchange import Exchange
 from tests.standin.faults import HEALTHY, Fault
+from tests.standin.peer import is_older
 from tests.standin.request import Request
 
 _FIRST_BYTES_S = 0.1  # how long a connection may be silent before it is reset all the same
@@ -31,6 +32,7 @@ class StandIn:
         self._log: list[Request] = []
         self._open: set[socket.socket] = set()
         self._fault = HEALTHY
+        self._fault_began = 0.0
         self._left: int | None = None  # requests until the fault's limit
         self._plan = 0  # number of the last set_fault: timers of earlier ones are void
         self.port = port
@@ -101,7 +103,7 @@ class StandIn:
         return fault
 
     def _begin(self, fault: Fault) -> None:
-        self._fault, self._left = fault, fault.limit
+        self._fault, self._left, self._fault_began = fault, fault.limit, time.time()
         if fault.kind == "refuse":
             self._hush()
         elif self._listener is None and not self._stopped:
@@ -123,11 +125,13 @@ class StandIn:
         timer.daemon = True
         timer.start()
 
-    def suffer(self, path: str, opening: str = "") -> Fault:
+    def suffer(self, path: str, opening: str = "", port: int = 0) -> Fault:
         """The fault that reaches a request for `path` in a conversation that began with the prompt `opening`,
-        HEALTHY if none does; counts it."""
+        HEALTHY if none does; counts it. `port`: where the connection comes from."""
         with self._changed:
             fault = self._fault
+            if fault.old and not is_older(port, self._fault_began):
+                return HEALTHY
             if not fault.reaches(path, opening):
                 return HEALTHY
             if self._left is not None:
@@ -164,7 +168,7 @@ class StandIn:
     def _serve(self, connection: socket.socket, address: Any) -> None:
         with self._changed:
             self._open.add(connection)
-            fault = self.suffer("") if self._fault.before_http else HEALTHY
+            fault = self.suffer("", port=address[1]) if self._fault.before_http else HEALTHY
         try:
             if fault.before_http:
                 self.record(_peeked(connection, str(fault)))

@@ -12,8 +12,8 @@ from cc_guard.detect.limits import over_at
 NOW = datetime(2026, 1, 28, 12, 0, tzinfo=UTC).timestamp()
 
 
-def at(*fields: int, zone: str = "UTC") -> float:
-    return datetime(*fields, tzinfo=ZoneInfo(zone)).timestamp()  # type: ignore[arg-type]
+def at(year: int, month: int, day: int, hour: int = 0, minute: int = 0, zone: str = "UTC") -> float:
+    return datetime(year, month, day, hour, minute, tzinfo=ZoneInfo(zone)).timestamp()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,107 @@
+"""`cc-guard answer`: an answer to what a guarded session asks, from any other window."""
+
+import argparse
+import glob
+import json
+import os
+import socket
+import sys
+from typing import Any
+
+from cc_guard import paths
+from cc_guard.commands.output import plain, written
+
+_WAIT_S = 2.0
+_LIMIT = 4 * 1024 * 1024
+_ANSWERS = ("yes", "no", "always", "never")
+
+
+def main(argv: list[str]) -> int:
+    """Exit status: 0 answered (or shown, without an answer), 1 nothing to answer, 2 wrong usage."""
+    try:
+        options = _parse(argv)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 2
+    asking = [(path, state) for path, state in _sessions() if state.get("question")]
+    if options.session:
+        asking = [one for one in asking if str(one[1].get("session", "")).startswith(options.session)]
+    if options.json and options.answer is None:
+        questions = [_row(state) for _, state in asking]
+        return written((f"{json.dumps({'questions': questions}, indent=2)}\n", 0 if asking else 1))
+    if not asking:
+        return written(("No session asks anything.\n", 1))
+    if options.answer is None:
+        return written(("".join(map(_text, (state for _, state in asking))), 0))
+    if len(asking) > 1:
+        sys.stderr.write("cc-guard: several sessions ask. Name one: cc-guard answer --session ID yes\n")
+        return 2
+    path, state = asking[0]
+    why = _answer(path, str(state["question"]["id"]), options.answer)
+    if why:
+        sys.stderr.write(f"cc-guard: not answered: {plain(why)}.\n")
+        return 1
+    return written((f"{options.answer}: {plain(str(state['question']['title']))}\n", 0))
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="cc-guard answer",
+        description="Answer what a guarded session asks; without an answer, show it. "
+        "`always` and `never` hold until the session ends.",
+    )
+    parser.add_argument("answer", nargs="?", choices=_ANSWERS)
+    parser.add_argument("--session", metavar="ID", help="the session, where several ask")
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    return parser.parse_args(argv)
+
+
+def _sessions() -> list[tuple[str, dict[str, Any]]]:
+    """The sockets of all guards that live, and what each of them says."""
+    found = []
+    for path in sorted(glob.glob(os.path.join(glob.escape(paths.runtime_dir()), "guard-*.sock"))):
+        try:
+            with _connected(path) as stream:
+                found.append((path, _read(stream, "state")))
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def _answer(path: str, question: str, answer: str) -> str:
+    message = {"v": 1, "type": "answer", "question": question, "answer": answer}
+    try:
+        with _connected(path) as stream:
+            stream.sendall(json.dumps(message).encode() + b"\n")
+            reply = _read(stream, "answered")
+    except (OSError, ValueError) as error:
+        return f"the session does not listen ({error})"
+    return "" if reply.get("ok") else str(reply.get("why"))
+
+
+def _connected(path: str) -> socket.socket:
+    stream = socket.socket(socket.AF_UNIX)
+    stream.settimeout(_WAIT_S)
+    stream.connect(path)
+    return stream
+
+
+def _read(stream: socket.socket, kind: str) -> dict[str, Any]:
+    """The next message of this kind. Raises OSError or ValueError."""
+    with stream.makefile("rb") as file:
+        while line := file.readline(_LIMIT):
+            message = json.loads(line)
+            if isinstance(message, dict) and message.get("type") == kind:
+                return message
+    raise ConnectionError("it hung up")
+
+
+def _row(state: dict[str, Any]) -> dict[str, Any]:
+    return {"session": state.get("session"), **state["question"]}
+
+
+def _text(state: dict[str, Any]) -> str:
+    question = state["question"]
+    lines = [f"Session {state.get('session')} asks: {question['title']}?"]
+    lines += [f"  {line}" for line in str(question.get("text", "")).splitlines()]
+    lines += ["  Answer with: cc-guard answer yes | no | always | never"]
+    return "\n".join(map(plain, lines)) + "\n"

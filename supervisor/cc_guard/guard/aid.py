@@ -1,0 +1,266 @@
+"""The guard's hands: what the incident machine wants done to the client and to this machine, and what it has
+to know before it may want it."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from cc_guard import paths
+from cc_guard.detect.turn import Turn
+from cc_guard.guard import medic
+from cc_guard.guard.arguments import Arguments
+from cc_guard.guard.door import Door, path_of
+from cc_guard.guard.profile import configured
+from cc_guard.guard.relay_port import RelayPort
+from cc_guard.guard.reviver import Reviver
+from cc_guard.guard.typist import Typist
+from cc_guard.incident import machine
+from cc_guard.incident.moment import Moment, against_typing
+from cc_guard.incident.record import iso
+from cc_guard.probe.route import settings, settings_files
+from cc_guard.profile import resolved
+
+if TYPE_CHECKING:
+    from cc_guard.channels.spool import HookEvent
+    from cc_guard.channels.transcript import Row
+    from cc_guard.detect.prompt import PromptBox
+    from cc_guard.detect.signatures import Signatures
+    from cc_guard.detect.watch import Watch
+    from cc_guard.launch.version import Version
+    from cc_guard.settings import Settings
+
+_VIM_KNOWN_S = 2.0
+
+
+class Aid:
+    """`step(event)` feeds the machine; `state()` is its state."""
+
+    def __init__(
+        self,
+        arguments: Arguments,
+        choices: "Settings",
+        port: RelayPort,
+        watch: "Watch",
+        signatures: "Signatures",
+        step: Callable[[machine.Event], None],
+        state: Callable[[], machine.State],
+    ) -> None:
+        self._arguments, self._settings = arguments, choices
+        self._frames, self._signatures = watch.frames, signatures
+        self._watch = watch
+        self._step, self._state = step, state
+        self._turn = Turn(arguments.version)
+        self._last_key = time.monotonic()  # nobody knows what was typed before
+        self._vim: tuple[float, bool | None] = (0.0, None)
+        folder = os.path.dirname(arguments.folder) if arguments.folder else ""
+        self._typist = Typist(port, self._frames, self._shows, self._on_typed)
+        self._reviver = Reviver(
+            port, self._frames, self._box, self._on_new_client, self._on_restarted, folder
+        )
+        self._medic = medic.Medic(arguments.settings, self._on_ran)
+        self._door = Door(path_of(paths.runtime_dir(), os.getppid()), self._on_answer)
+        self._question: dict[str, Any] | None = None
+        self._notice = ""
+        self.profile = resolved.GENERIC
+
+    async def open(self) -> None:
+        """Find out what may be done here, and let others in. What can't be found out is not done."""
+        await self._door.open()
+        self.profile = await resolved.ask(self._settings.profile)
+        self._medic.parameters = self.profile.parameters
+        if not self._settings.observe:
+            self._step(configured(self.profile, self._settings, self._arguments.options))
+
+    async def close(self) -> None:
+        await self._medic.close()
+        await self._door.close()
+
+    # What is seen and heard
+
+    def row(self, row: "Row") -> None:
+        before = self._turn.last_prompt_t
+        self._turn.row(row)
+        self._note_prompt(before)
+
+    def hook(self, event: "HookEvent") -> None:
+        before = self._turn.last_prompt_t
+        self._turn.hook(event)
+        self._note_prompt(before)
+
+    def key(self, t: float) -> None:
+        self._last_key = max(self._last_key, t)
+
+    def relay_says(self, words: list[str]) -> None:
+        self._typist.event(words)
+        self._reviver.event(words)
+
+    def command_line(self, words: list[str]) -> None:
+        self._reviver.words = words
+
+    def moment(self) -> Moment:
+        """What the client and its user are at. Costs a millisecond, so only with an incident open."""
+        box = self._box()
+        return Moment(
+            prompt=box.state if box is not None else "unknown",
+            keys_s=time.monotonic() - self._last_key,
+            tools=self._turn.tools_running,
+            asked=self._turn.permission_pending,
+            session=bool(self._session),
+            kept=box is not None and box.text is not None and not box.holds_pastes,
+        )
+
+    def tick(self) -> None:
+        """The draft goes back as soon as nothing else is to be typed."""
+        if self._reviver.draft and self._state().phase in ("idle", "fading"):
+            moment = self.moment()
+            if not against_typing(moment):
+                self._reviver.give_back()
+        self._publish()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is left to be done when no incident is open."""
+        return not self._reviver.draft
+
+    # What is to be done
+
+    def carry_out(self, effect: machine.Effect) -> None:
+        match effect:
+            case machine.Type(text):
+                self._typist.type(text)
+            case machine.Restart():
+                self._reviver.restart(self._session, cast("Version | None", self._arguments.version))
+            case machine.Run(remedy, apply):
+                self._run(remedy, apply)
+            case machine.Ask(question):
+                self._ask(question)
+            case machine.Undo():
+                self._medic.undo()
+            case machine.Notify(text):
+                self._notice = text
+
+    def _run(self, remedy: str, apply: bool) -> None:
+        state = self._state()
+        report = state.report
+        if report is None:
+            return
+        # The machine asks the user before it wants a remedy of that kind carried out.
+        consent = apply and (rung := state.policy.rung(remedy)) is not None and rung.allowed == "ask"
+        tried = tuple(action.remedy for action in report.actions)
+        self._medic.run(remedy, apply, report.cause, report.findings, consent, tried)
+
+    def _ask(self, question: machine.Question | None) -> None:
+        self._question = None
+        if question is not None:
+            self._question = {
+                "id": question.id,
+                "remedy": question.remedy,
+                "title": question.title,
+                "level": question.level,
+                "text": "",
+            }
+            report = self._state().report
+            cause = report.cause if report is not None else None
+            self._medic.describe(question.remedy, cause, lambda text: self._described(question.id, text))
+
+    def _described(self, question: str, text: str) -> None:
+        if self._question is not None and self._question["id"] == question:
+            self._question = {**self._question, "text": text}
+
+    # What comes of it
+
+    def _on_typed(self, ok: bool, why: str) -> None:
+        self._step(machine.Typed(ok, why))
+
+    def _on_new_client(self) -> None:
+        self._watch.detector.lose_sight()
+
+    def _on_restarted(self, ok: bool, why: str) -> None:
+        self._step(machine.Restarted(ok, why))
+
+    def _on_ran(self, remedy: str, status: str, detail: str, took_s: float) -> None:
+        self._step(machine.Ran(remedy, status, detail, took_s))
+
+    def _on_answer(self, question: str, answer: str) -> str:
+        asked = self._state().care.question
+        if answer not in ("yes", "no", "always", "never"):
+            return "there is no such answer"
+        if asked is None or asked.id != question:
+            return "it is not asked any more"
+        self._step(machine.Answered(question, answer))  # type: ignore[arg-type]
+        return ""
+
+    def _note_prompt(self, before: float | None) -> None:
+        if self._turn.last_prompt_t != before:
+            self._step(machine.Prompted())
+
+    # Reading the client
+
+    def _box(self) -> "PromptBox | None":
+        from cc_guard.detect.prompt import read_prompt
+
+        frames = self._frames
+        if frames.screen is None or frames.stale or not frames.complete:
+            return None
+        return read_prompt(frames.screen, self._signatures, self._uses_vim())
+
+    def _shows(self, text: str) -> bool:
+        from cc_guard.detect.prompt import shows
+
+        screen = self._frames.screen
+        return screen is not None and shows(screen, text, self._signatures, self._uses_vim())
+
+    def _uses_vim(self) -> bool | None:
+        """By the client's own files, which the user may change at any time."""
+        now = time.monotonic()
+        if now - self._vim[0] > _VIM_KNOWN_S:
+            self._vim = now, _uses_vim(self._arguments.settings)
+        return self._vim[1]
+
+    @property
+    def _session(self) -> str:
+        return self._turn.session_id or self._arguments.session or ""
+
+    def _publish(self) -> None:
+        state = self._state()
+        report = state.report
+        incident = None
+        if report is not None:
+            incident = {
+                "kind": report.kind,
+                "code": report.code,
+                "cause": report.cause,
+                "confidence": report.confidence,
+                "symptom": state.symptom.to_json() if state.symptom else None,
+                "started_at": iso(report.symptoms[0].t) if report.symptoms else None,
+                "findings": [finding.to_json() for finding in report.findings],
+                "actions": [action.to_json() for action in report.actions],
+                "held_s": round(report.held_s, 1),
+            }
+        self._door.publish(
+            {
+                "session": self._session,
+                "relay": os.getppid(),
+                "profile": {"name": self.profile.name, "why": self.profile.why},
+                "observe": self._settings.observe,
+                "phase": state.phase,
+                "incident": incident,
+                "question": self._question,
+                "notice": self._notice,
+                "waits_for": state.care.waits_for,
+                "breaker": state.past.tripped,
+            }
+        )
+
+
+def _uses_vim(given: tuple[str, ...]) -> bool | None:
+    from cc_guard.detect.prompt import uses_vim
+
+    home = os.environ.get("CLAUDE_CONFIG_DIR") or os.environ.get("HOME", "")
+    try:
+        cwd = os.getcwd()
+    except OSError:
+        return None
+    files = settings_files(os.environ, cwd, given)
+    return uses_vim(settings(os.path.join(home, ".claude.json")), *map(settings, files))

@@ -1,0 +1,90 @@
+"""Carrying remedies out, one after the other, each in a process of its own; and taking them back."""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from cc_guard.incident.record import Finding
+from cc_guard.remedies import ask
+
+_DETAIL_LIMIT = 2000
+
+
+class Medic:
+    """`ran(remedy, status, detail, took_s)` is called once for each `run`."""
+
+    def __init__(self, settings: tuple[str, ...], ran: Callable[[str, str, str, float], None]) -> None:
+        self._settings = settings
+        self._ran = ran
+        self._session = os.getppid()
+        self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.parameters: Mapping[str, Any] = {}
+
+    def run(
+        self,
+        remedy: str,
+        apply: bool,
+        cause: str | None,
+        findings: tuple[Finding, ...],
+        consent: bool,
+        tried: tuple[str, ...],
+    ) -> None:
+        request = self._request(cause, findings, consent, tried)
+        self._start(self._run(remedy, apply, request))
+
+    def describe(self, remedy: str, cause: str | None, say: Callable[[str], None]) -> None:
+        """What the remedy would do, to the last command, for the user who is asked."""
+        self._start(self._describe(remedy, self._request(cause, (), False, ()), say))
+
+    def undo(self) -> None:
+        """What was done for the incident that has just ended."""
+        self._start(self._undo("incident"))
+
+    async def close(self) -> None:
+        """At the end of the session: nothing that we have changed stays changed."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._undo(None)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, remedy: str, apply: bool, request: dict[str, Any]) -> None:
+        async with self._turn:
+            began = time.monotonic()
+            answer = await (ask.run if apply else ask.plan)(remedy, request)
+        status = str(answer.get("status", "failed"))
+        if not apply:
+            status = "unfit" if status == "unfit" else "suggested"
+        detail = str((answer.get("text") if not apply else "") or answer.get("detail") or "")
+        self._ran(remedy, status, detail[:_DETAIL_LIMIT], time.monotonic() - began)
+
+    async def _describe(self, remedy: str, request: dict[str, Any], say: Callable[[str], None]) -> None:
+        answer = await ask.plan(remedy, request)
+        say(str(answer.get("text") or answer.get("detail") or "")[:_DETAIL_LIMIT])
+
+    def _request(
+        self, cause: str | None, findings: tuple[Finding, ...], consent: bool, tried: tuple[str, ...]
+    ) -> dict[str, Any]:
+        return {
+            "cause": cause,
+            "findings": [finding.to_json() for finding in findings],
+            "parameters": {group: dict(values) for group, values in self.parameters.items()},
+            "session": self._session,
+            "guard": os.getpid(),
+            "settings": list(self._settings),
+            "consent": consent,
+            "tried": list(tried),
+        }
+
+    async def _undo(self, until: str | None) -> None:
+        async with self._turn:
+            with contextlib.suppress(OSError):
+                await ask.undo(self._session, until)
