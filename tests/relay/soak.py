@@ -3,8 +3,8 @@
     python -m tests.relay.soak --minutes 10 [--seed N]
 
 A client writes at random and takes what is typed; the terminal is read now fast, now not at all; the window
-changes; a guard holds and releases, hangs, dies; signals come. Each round is a session of a few seconds with
-a seed of its own, printed first: `--seed N` begins with that round.
+changes; a guard holds and releases, types and takes back, hangs, dies; signals come. Each round is a session
+of a few seconds with a seed of its own, printed first: `--seed N` begins with that round.
 """
 
 import argparse
@@ -25,12 +25,13 @@ from tests.relay.harness import TIMEOUT_S, Outer, environment
 from tests.relay.scripted import Lobby, ScriptedGuard
 
 RELEASE_KEY = 0x1D
+WORDS = b"~~~~"  # the guard's; what its user types has nothing of them, and no DEL and no Enter
 
 # Writes bursts from a seed, takes what comes; at SIGUSR1 it takes the rest and says what it had and wrote.
 CLIENT = f"""
 import hashlib, json, os, random, select, signal, sys, time, tty
 chance = random.Random(int(sys.argv[1]))
-had, wrote, sizes = hashlib.sha256(), hashlib.sha256(), [0, 0]
+had, wrote, sizes = hashlib.sha256(), hashlib.sha256(), [0, 0, 0, 0, 0]
 last = False
 def ended(*_):
     global last
@@ -46,6 +47,9 @@ def put(data):
 def take(timeout):
     if select.select([0], [], [], timeout)[0]:
         data = os.read(0, 65536)
+        for index, ours in enumerate((b"~", b"\\x7f", b"\\r"), 2):
+            sizes[index] += data.count(ours)
+        data = data.translate(None, b"~\\x7f\\r")
         had.update(data)
         sizes[0] += len(data)
         return True
@@ -66,7 +70,7 @@ while not last:
 while take(0.5):
     pass
 with open(sys.argv[2], "w") as file:
-    json.dump([sizes[0], had.hexdigest(), sizes[1], wrote.hexdigest()], file)
+    json.dump([sizes[0], had.hexdigest(), sizes[1], wrote.hexdigest(), sizes[2:]], file)
 """
 
 
@@ -80,6 +84,7 @@ class Round:
         self.guard: ScriptedGuard | None = None
         self.guards: list[ScriptedGuard] = []
         self.holds = 0
+        self.texts = 0
 
     def run(self) -> None:
         with tempfile.TemporaryDirectory(prefix="soak-") as name, Lobby() as self.lobby:
@@ -95,6 +100,7 @@ class Round:
     def step(self) -> None:
         self.meet_guard()
         actions = [self.read] * 10 + [self.type] * 6 + [self.hold] * 6 + [self.release] * 4
+        actions += [self.guard_types] * 6
         actions += [self.resize, self.resize, self.wait, self.signal, self.talk, self.lose_guard]
         self.chance.choice(actions)()
 
@@ -105,6 +111,7 @@ class Round:
         if self.guard is not None:
             self.guard.take()
             self.holds += sum(event.startswith("held") for event in self.guard.events)
+            self.texts += self.guard.events.count("typed text")
             self.guard.events.clear()
             if self.guard.closed:
                 self.guard = None
@@ -115,7 +122,7 @@ class Round:
 
     def type(self) -> None:
         data = self.chance.randbytes(self.chance.choice((1, 1, 3, 100, 5000)))
-        data = data.replace(b"\x1d", b"")
+        data = data.translate(None, b"\x1d~\x7f\r")
         with contextlib.suppress(BlockingIOError):
             self.typed += data[: os.write(self.outer.master, data)]
 
@@ -134,6 +141,12 @@ class Round:
         elif kind < 0.8:
             self.send(link.RELEASE)
             self.hold()
+
+    def guard_types(self) -> None:
+        if self.guard is not None:
+            kind = self.chance.choice((link.TEXT, link.TEXT, link.SUBMIT, link.SUBMIT, link.ERASE))
+            head = link.TYPING.pack(self.guard.offset, self.chance.choice((0.0, 0.01)), kind)
+            self.send(link.TYPE, head + (WORDS if kind == link.TEXT else b""))
 
     def resize(self) -> None:
         self.outer.resize(
@@ -169,8 +182,9 @@ class Round:
     def finish(self, summary: Path) -> None:
         outer = self.outer
         self.send(link.RELEASE)
+        self.send(link.TYPE, link.TYPING.pack(0, 0.0, link.ERASE))
         client = outer.client()
-        outer.pump(0.1)
+        outer.pump(1.0)
         client.send_signal(signal.SIGUSR1)
         deadline = time.monotonic() + TIMEOUT_S
         while outer.process.poll() is None:
@@ -178,11 +192,13 @@ class Round:
             outer.read(0.01)
             self.meet_guard()
         assert outer.wait() == 0
-        typed, typed_digest, wrote, wrote_digest = json.loads(summary.read_text())
+        typed, typed_digest, wrote, wrote_digest, ours = json.loads(summary.read_text())
         assert len(outer.output) == wrote
         assert hashlib.sha256(outer.output).hexdigest() == wrote_digest, "output"
         assert len(self.typed) == typed
         assert hashlib.sha256(self.typed).hexdigest() == typed_digest, "what was typed"
+        words, erased, submitted = ours
+        assert words == erased + len(WORDS) * submitted, "words of the guard are left"
         for guard in self.guards:
             with contextlib.suppress(OSError):
                 guard.take()
@@ -210,7 +226,7 @@ def main() -> None:
         one.run()
         print(
             f"{len(one.outer.output)} bytes out, {len(one.typed)} in, "
-            f"{one.holds} holds, {len(one.guards)} guards"
+            f"{one.holds} holds, {one.texts} texts, {len(one.guards)} guards"
         )
         seed += 1
     sys.exit(0)

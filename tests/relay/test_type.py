@@ -119,7 +119,7 @@ def test_a_key_at_any_moment(lag: str, case: Callable[..., Case]) -> None:
     Either our words were submitted alone, or they were never there."""
     one = case(BOX, lag)
     rng = random.Random(lag)
-    tries = 12 if lag == "0.1" else 30
+    tries = 10 if lag == "0.1" else 18
     alone = 0
     for n in range(tries):
         word = b"word%d" % n

@@ -177,7 +177,7 @@ def modes(g: Guest) -> None:
     g.look("the list of keys is gone", EMPTY)
     if g.numbers >= (2, 0):
         g.press("\x12")
-        g.look("searching the history", VIEW, shows=["search"])
+        g.look("searching the history", VIEW, shows=["earch"])
         g.press("he")
         g.look("searching the history for something", VIEW)
         g.press("\x1b")
@@ -236,6 +236,7 @@ def dialogs(g: Guest) -> None:
     g.answered("hello")
     for name, (state, words) in _DIALOGS.items():
         if not g.command(name):
+            g.idle()
             g.look(f"{name} has said what it has to say", EMPTY)
             continue
         g.look(f"{name} is open", state, shows=[words] if words else [])

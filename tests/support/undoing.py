@@ -28,7 +28,8 @@ from tests.netns.scenario import FOLDER, Place, load, placed
 from tests.netns.servers import Certificates
 
 CHANGING = ("ports.widen", "mtu.lower", "ipv6.prefer_v4", "tart.suspend", "docker.pause")
-MACHINE, CONTAINER = "dev", "db"
+# Not the name of another test's machine, whose process runs here, too.
+MACHINE, CONTAINER = f"dev-{os.getpid()}", "db"
 _CHANGES_BY_ITSELF = ("nf_conntrack_count", "expire")
 _TIMEOUT_S = 300
 

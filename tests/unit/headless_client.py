@@ -138,7 +138,12 @@ class Lab:
         """In a session of its own, without a terminal."""
         given: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **options}
         return subprocess.Popen(
-            self.argv(*args), env=self.env, cwd=self.work, start_new_session=True, **given
+            self.argv(*args),
+            env=self.env,
+            cwd=self.work,
+            start_new_session=True,
+            preexec_fn=_default_signals,
+            **given,
         )
 
     def incidents(self) -> list[Any]:
@@ -147,3 +152,9 @@ class Lab:
             return []
         with History(str(path)) as history:
             return list(history.list())
+
+
+def _default_signals() -> None:
+    """As from a shell's prompt: what a script starts in the background ignores two of them."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)

@@ -97,14 +97,14 @@ def test_anything(system: System) -> None:
     @given(st.integers(0, 2**32))
     def check(seed: int) -> None:
         async def run(*argv: str, **_: object) -> Ran:
-            random = Random(f"{seed} {argv}")
+            random = Random(f"{seed} {argv!a}")
             said = saying(random, " ".join(argv))
             out = said.encode(random.choice(("utf-8", "utf-16", "utf-16-le")), "replace")
             return random.choice((Ran(0, out), Ran(0, out), Ran(0, out), Ran(1, out), Ran(None)))
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(tools, "run", run)
-            patch.setattr(tools, "read", lambda path, *_: saying(Random(f"{seed} {path}"), path))
+            patch.setattr(tools, "read", lambda path, *_: saying(Random(f"{seed} {path!a}"), path))
             patch.setattr(processes, "_listed", lambda _: ["1", "2", "x"])
             patch.setattr(client, "program", lambda _: "/x/cli.js")
             patch.setattr(client, "version", lambda _: (2, 1, 200))

@@ -83,6 +83,7 @@ def test_nothing_secret_is_sent(tmp_path: Path) -> None:
     [
         ("/v1/7f3a9c1e2b4d5f60718293a4b5c6d7e8/gw", "/v1/7f3a9c1e2b4d5f60718293a4b5c6d7e8/gw", "7f3a9c1e"),
         ("/t/aB3dE5gH7jK9mN1p/", "/t/aB3dE5gH7jK9mN1p", "aB3dE5gH"),
+        ("/xsk-ant-api03-abc/y", "/xsk-ant-api03-abc/y", "abc"),
         ("/in ner/ü", "/in%20ner/%C3%BC", None),
         ("/a%2Fb/x:y@z", "/a%2Fb/x:y@z", "x:y@z"),
         ("//", "", None),

@@ -214,6 +214,15 @@ def test_an_empty_box_as_such() -> None:
     assert state(drawn(*box(EMPTY), height=4)) == "view", "its upper rule is not on the screen"
 
 
+def test_a_session_with_a_name_and_a_colour_and_a_selection() -> None:
+    """2.1.330: /rename, /color, and the mouse in its fullscreen renderer."""
+    pink = "\x1b[38;2;196;102;134m"
+    rows = f"{pink}{'─' * 46}{END} my session {pink}──{END}", EMPTY, f"{pink}{'─' * COLUMNS}{END}", FOOTER
+    assert state(drawn(*rows)) == "empty"
+    selected = box(f"\x1b[48;2;38;79;120m❯\xa0some{END} words{CURSOR} {END}")
+    assert read_prompt(drawn(*selected, park=(12, 1)), shipped(), False).text == "some words"
+
+
 @pytest.mark.parametrize(
     ("why", "rows"),
     [

@@ -144,3 +144,23 @@ def test_a_warning_alone_decides_nothing(level: str, suffers: Symptom | None, ca
     state: ProbeState = "fail" if level == "critical" else "warn"
     memory = finding("memory", state, level=level, why="little is left")
     assert judged(REACHED, memory, suffers=suffers).cause == cause
+
+
+# A process that is stuck
+
+
+CLIENT = finding("client.process", "pass", established=1, close_wait=1)
+
+
+@pytest.mark.parametrize(
+    ("found", "suffers", "cause"),
+    [
+        ((REACHED, CLIENT), symptom(attempt=3), "process.stuck"),
+        ((REACHED, CLIENT), symptom(attempt=2), None),
+        ((REACHED,), symptom(attempt=3), None),
+        ((CUT, CLIENT, finding("http.v4", "fail", outcome="closed")), symptom(attempt=9), "tcp.blocked"),
+        ((REACHED, CLIENT), symptom("overloaded", 9), None),
+    ],
+)
+def test_a_fresh_connection_works(found: tuple[Finding, ...], suffers: Symptom, cause: str | None) -> None:
+    assert judged(*found, suffers=suffers).cause == cause

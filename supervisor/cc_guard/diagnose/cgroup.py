@@ -37,8 +37,12 @@ def of(pid: int | str = "self") -> Limit | None:
 
 
 def members(folder: str) -> set[int]:
-    """The processes of the group and of all below it."""
-    texts = (tools.read(os.path.join(inner, "cgroup.procs")) for inner, _, _ in os.walk(folder))
+    """The processes of the group and of all below it; empty when they can't be seen."""
+    try:
+        folders = [inner for inner, _, _ in os.walk(folder)]
+    except ValueError:  # of what can't be a path
+        return set()
+    texts = (tools.read(os.path.join(inner, "cgroup.procs")) for inner in folders)
     return {pid for text in texts for pid in map(tools.to_int, text.split()) if pid}
 
 

@@ -60,9 +60,11 @@ def of_file(path: str) -> str:
 
 def of_path(path: str) -> str:
     """A URL's path, without those parts of it that read like a key, a password or an account's number."""
-    return "/".join(MASK if "@" in part or _is_random(part) else redact(part) for part in path.split("/"))
+    return "/".join(MASK if _is_odd(part) else redact(part) for part in path.split("/"))
 
 
-def _is_random(part: str) -> bool:
+def _is_odd(part: str) -> bool:
     """Names change between letters and digits once or twice, random ones all the time."""
+    if "@" in part or "sk-ant-" in part.lower():
+        return True
     return len(part) >= 16 and len(re.findall(r"[0-9](?=[A-Za-z])|[A-Za-z](?=[0-9])", part)) >= 4

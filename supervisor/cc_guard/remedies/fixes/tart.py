@@ -83,7 +83,10 @@ class Machine(Knob):
             pid = self._pid()
             if pid is None:
                 raise Failed(f"the `tart run` of {self.machine} can't be found")
-            os.kill(pid, signal.SIGUSR2)
+            try:
+                os.kill(pid, signal.SIGUSR2)
+            except OSError as error:
+                raise Failed(f"{self.machine} can't be asked to shut down: {error.strerror}") from error
             await self._becomes(hands, value, _SHUT_DOWN_S)
 
     async def _becomes(self, hands: Hands, value: str, most_s: float) -> None:
