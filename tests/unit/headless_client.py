@@ -1,6 +1,7 @@
 """A scripted client for `claude -p`: installed where its version can be read, and the API that it asks."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
