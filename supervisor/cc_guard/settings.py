@@ -74,6 +74,13 @@ class Headless(_Table):
     """Seconds that one run may wait for the API, altogether."""
 
 
+class Doctor(_Table):
+    """Looking for the cause."""
+
+    status_page: bool = True
+    """Ask the service's public status page when the API answers with an error of the server."""
+
+
 class Title(_Table):
     """Showing the state in the terminal's title."""
 
@@ -99,6 +106,7 @@ class Settings(BaseSettings):
     probe: Probe = Probe()
     headless: Headless = Headless()
     title: Title = Title()
+    doctor: Doctor = Doctor()
 
     @classmethod
     def settings_customise_sources(

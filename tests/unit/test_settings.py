@@ -55,6 +55,7 @@ def test_defaults() -> None:
         "hold": {"enabled": True, "after_attempt": 2, "release_key": "ctrl-]", "release_byte": 0x1D},
         "probe": {"interval_s": 0.3, "timeout_s": 5.0},
         "headless": {"enabled": True, "wait_s": 1800.0},
+        "doctor": {"status_page": True},
         "title": {"enabled": True},
     }
 

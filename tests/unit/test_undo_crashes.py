@@ -107,7 +107,7 @@ def restored() -> list[str]:
 steps = st.tuples(st.integers(1, 16), st.booleans())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(change=steps, undos=st.lists(steps, max_size=3))
 def test_killed_at_any_step(change: tuple[int, bool], undos: list[tuple[int, bool]]) -> None:
     folder = Path(tempfile.mkdtemp())

@@ -9,7 +9,7 @@ measured with clients from 1.0.120 to 2.1.330 (tests/support/prompts.py):
   also where neither a spinner nor the footer says so. The rules are always coloured, so a screen without
   colours, which tells nothing, is known by them.
 - Its cursor is one inverse cell, and stands in the box only while the keys go there. When another window has
-  the focus it is not drawn; 2.1.330 keeps the terminal's own, hidden cursor in its place all the same.
+  the focus it is not drawn; from 2.1.197 on the terminal's own, hidden cursor stays in its place.
 - A placeholder is grey, its first letter under the cursor, and gives way to what is typed.
 - With vim keys NORMAL mode looks as if there were none: only INSERT is shown.
 """
@@ -260,10 +260,11 @@ class _Box:
     def _find_draft(self) -> _Draft:
         lines = [self._line(number) for number in range(len(self._inside))]
         words = [run for row in self._inside for run in row if run.text.strip() and run is not self._sign]
+        begun = self._sign.text[_INDENT:].strip()  # in the sign's own colour
         columns = self._screen.columns - _MARGIN
         if any(run.grey for run in words):
             letter = self._inverse[0][1] if self._cursor == (_INDENT, 0) and self._inverse else None
-            if all(run.grey or run is letter for run in words):
+            if not begun and all(run.grey or run is letter for run in words):
                 return _Draft("", placeholder=" ".join(line.strip() for line in lines))
             return _Draft(None, _joined(lines, columns)[0])  # the client proposes something behind the draft
         shown, exact = _joined(lines, columns)
