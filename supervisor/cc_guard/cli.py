@@ -170,12 +170,12 @@ def _guard(name: str, args: list[str], options: dict[str, str]) -> int:
 
     from cc_guard import settings_cache
 
-    if settings_cache.needs_check(options):
-        try:
+    try:
+        if settings_cache.needs_check(options):
             settings_cache.check(options)
-        except settings_cache.SettingsError as error:
-            return _fail(str(error), USAGE_ERROR)
-    wrong = _wrong_signatures()
+        wrong = _wrong_profile(options) or _wrong_signatures()
+    except settings_cache.SettingsError as error:
+        return _fail(str(error), USAGE_ERROR)
     if wrong:
         return _fail(wrong, USAGE_ERROR)
     words = [f"option.{key}={value}" for key, value in options.items()]
@@ -204,6 +204,18 @@ def _headless(
         return _cannot_run(program, error.args[0])
     except Exception as error:
         return _crashed(error)
+
+
+def _wrong_profile(options: dict[str, str]) -> str:
+    """What is wrong with the profile that was asked for, or with the user's own ones."""
+    from cc_guard import paths, settings_cache
+
+    named = "profile" in options or settings_cache.variables() or os.path.exists(paths.config_file())
+    if not named and not os.path.isdir(paths.config_profiles()):
+        return ""
+    from cc_guard.profile import checked
+
+    return checked.wrong(options)
 
 
 def _wrong_signatures() -> str:
@@ -235,7 +247,20 @@ def _session(program: str, name: str, args: list[str], words: list[str], environ
         return _crashed(error)
     finally:
         launch.clean_up()
+    _after(status)
     return session.exit_like(status)
+
+
+def _after(status: int) -> None:
+    """The terminal is the shell's again: what a guard that was killed has left is taken back, and the first
+    time people are told which profile they got."""
+    from cc_guard.profile import first_run
+    from cc_guard.remedies import at_end
+
+    at_end.sweep()
+    line = first_run.tell()
+    if line and os.WIFEXITED(status):
+        sys.stderr.write(f"{line}\n")
 
 
 def _replace(program: str, argv: list[str], environ: dict[str, str]) -> int:

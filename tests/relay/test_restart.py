@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from cc_guard.relay import gate, link
-from tests.relay.clients import HEIR, READY, SLEEP
+from tests.relay.clients import HEIR, READY, SLEEP, STUBBORN
 from tests.relay.conftest import Open
 from tests.relay.harness import Outer, Word, gone, python, stopped
 from tests.relay.scripted import Lobby
@@ -326,10 +326,14 @@ def test_ctrl_c_before_the_new_client_reads(case: Callable[..., Case]) -> None:
 def test_the_guard_is_too_early(case: Callable[..., Case]) -> None:
     """It may take the old client's input box for the new one's."""
     one = case()
-    one.guard.restart(heir("two late"))
+    code = HEIR.replace("time.sleep(0.3", 'time.sleep(0.4)\nput(b"<asks>")\ntime.sleep(0.4')
+    one.guard.restart(python(code, "two late"))
     one.guard.expect("restarted")
     one.outer.type(b"k")
-    assert one.guard.admit(True) == "untyped background"
+    assert one.guard.admit(True) == "untyped background", "it has shown nothing"
+    one.outer.wait_for(b"<asks>")
+    one.guard.take()
+    assert one.guard.admit(True) == "untyped background", "its terminal still takes lines"
     one.outer.wait_for(READY)
     one.guard.quiet()
     assert one.guard.admit(True) == "admitted 1"
@@ -347,11 +351,14 @@ def test_the_old_picture_is_history(case: Callable[..., Case]) -> None:
 def test_reports_reach_the_client_that_asked(case: Callable[..., Case]) -> None:
     """Answers to the old client's questions do not; those to the new one's do, also when cut in two."""
     one = case("one slow")
-    one.guard.restart(heir("two"))
+    one.guard.restart(heir("two late"))
     one.guard.expect("restarting")
     one.outer.type(b"\x1b[?1;2c")
     one.outer.pump(0.2)
-    one.begun(b"<bye one slow>", "two")
+    one.guard.expect("restarted")
+    one.outer.type(b"\x1b[?1;2c")
+    one.outer.wait_for(READY + b"<two late - 40 120>")
+    assert b"1;2c" not in one.outer.output, "no echo of it"
     one.outer.type(b"k\x1b[?62;4c\x1b[<0;1;1M\x1b[<0;1;1m")
     one.outer.wait_for(b"[1b][[][?][6][2][;][4][c]")
     one.outer.type(b"\x1bP>|xte")
@@ -375,7 +382,7 @@ def test_more_keys_than_can_wait(case: Callable[..., Case]) -> None:
         os._exit(0)
     one.outer.pump(0.5)
     admitted = int(one.guard.admit(True).split()[1])
-    assert admitted >= gate._LIMIT
+    assert gate._LIMIT <= admitted < gate._LIMIT + 4096
     expected = b"".join(b"[%c]" % byte for byte in typed)
     one.outer.until(lambda: len(one.outer.output) > len(expected), "too few")
     one.outer.pump(0.3)
@@ -589,6 +596,29 @@ def test_the_shim_is_killed_after_a_restart(client: str, case: Callable[..., Cas
     assert one.outer.wait() == -signal.SIGHUP
     one.guard.close()
     one.outer.nothing_remains(10)
+
+
+def test_the_shim_of_a_stubborn_client_is_killed(case: Callable[..., Case]) -> None:
+    """One that ignores what the kernel tells it, and has no terminal any more."""
+    one = case()
+    one.guard.restart(python(STUBBORN))
+    one.outer.wait_for(b"<bye one>")
+    one.outer.wait_for(READY)
+    one.outer.shim().kill()
+    assert one.outer.wait() == -signal.SIGHUP
+    one.guard.close()
+    one.outer.nothing_remains(1)
+
+
+def test_the_shim_is_killed_while_the_old_client_ends(case: Callable[..., Case]) -> None:
+    """Nobody can tell whether that one still writes to the session: there is no second one."""
+    one = case("one slow")
+    one.guard.restart(heir("two"))
+    one.guard.expect("restarting")
+    one.outer.shim().kill()
+    assert one.outer.wait() == -signal.SIGHUP
+    assert one.outer.restored
+    assert b"<two" not in one.outer.output
 
 
 @pytest.mark.parametrize("at_s", [0.0, 0.2, 0.6])

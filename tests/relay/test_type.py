@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
@@ -155,7 +156,7 @@ def test_taken_back_when_asked(case: Callable[..., Case]) -> None:
 
 
 def test_taken_back_before_it_was_read(case: Callable[..., Case]) -> None:
-    one = case(BOX, "0.3")
+    one = case(BOX, "0.8")
     one.guard.type(link.TEXT, WORDS)
     one.guard.expect("typed text")
     one.outer.type(b"abc")
@@ -244,6 +245,42 @@ def test_a_report_of_the_terminal_is_no_key(case: Callable[..., Case]) -> None:
     one.outer.type(b"\x1b[<0;10;10M")
     assert one.guard.expect("erased") == "erased key"
     one.shows(b"<>", b"([<0;10;10M)<>")
+
+
+KEYS_UNREAD = """
+import os
+from cc_guard.relay import passage
+serve = passage.Passage.serve
+def late(self, readable, writable):
+    unread = {self.terminal.stdin} if os.path.exists("unread") else set()
+    serve(self, [fd for fd in readable if fd not in unread], writable)
+passage.Passage.serve = late
+passage.Passage.plain = property(lambda self: False)
+"""
+
+
+def test_no_text_before_a_key_that_nobody_has_read(open_outer: Open, lobby: Lobby, tmp_path: Path) -> None:
+    outer = open_outer(lobby.client(BOX, "0", patch=KEYS_UNREAD))
+    outer.wait_for(READY)
+    one = Case(outer, lobby.guard(outer))
+    one.guard.expect("pid ")
+    one.stand()
+    (tmp_path / "unread").touch()
+    outer.type(b"a")
+    outer.pump(0.1)
+    one.guard.events.clear()
+    one.guard.type(link.SUBMIT)
+    assert one.guard.expect("") == "untyped key"
+    (tmp_path / "unread").unlink()
+    one.shows(b"<>", b"<a>")
+    one.outer.pump(0.4)
+    (tmp_path / "unread").touch()
+    outer.type(b"b")
+    outer.pump(0.1)
+    one.guard.take()
+    one.guard.events.clear()
+    one.guard.type(link.TEXT, WORDS)
+    assert one.guard.expect("") == "untyped key"
 
 
 def test_no_text_while_a_key_waits(case: Callable[..., Case]) -> None:

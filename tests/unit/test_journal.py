@@ -25,7 +25,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def journal() -> Iterator[Journal]:
-    one = Journal("session", "generic")
+    one = Journal("session")
     yield one
     one.close()
 
@@ -113,7 +113,7 @@ def test_the_next_incident_is_another_row(journal: Journal) -> None:
 def test_incidents_of_dead_guards_are_closed_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[int] = []
     monkeypatch.setattr(History, "abandon_dead", lambda self: called.append(1))
-    Journal("session", "generic").close()
+    Journal("session").close()
     assert called == [1]
 
 
@@ -165,7 +165,7 @@ def test_a_history_that_could_not_be_opened_is_tried_again_when_nothing_hangs_on
         raise HistoryError("busy")
 
     monkeypatch.setattr(journal_module, "History", refuse)
-    journal = Journal("session", "generic")
+    journal = Journal("session")
     journal.record(report())
     monkeypatch.setattr(journal_module, "History", real)
     journal.record(report())
@@ -180,7 +180,7 @@ def test_a_history_that_could_not_be_opened_is_tried_again_when_nothing_hangs_on
 def test_a_folder_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    journal = Journal("session", "generic")
+    journal = Journal("session")
     journal.record(report())
     journal.record(report(outcome="failed", ended=time.monotonic()))
     journal.close()
@@ -193,7 +193,7 @@ def test_a_home_that_is_not_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     odd = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
     os.mkdir(odd)
     monkeypatch.setenv("XDG_STATE_HOME", odd)
-    journal = Journal("session", "generic")
+    journal = Journal("session")
     journal.record(report(outcome="failed", ended=time.monotonic()))
     journal.close()
     assert not journal.problem

@@ -1,7 +1,9 @@
 """The guard's hands: what the incident machine wants done to the client and to this machine, and what it has
 to know before it may want it."""
 
+import asyncio
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -14,12 +16,14 @@ from cc_guard.guard.door import Door, path_of
 from cc_guard.guard.profile import configured
 from cc_guard.guard.relay_port import RelayPort
 from cc_guard.guard.reviver import Reviver
+from cc_guard.guard.signin import SignIn
 from cc_guard.guard.typist import Typist
 from cc_guard.incident import machine
 from cc_guard.incident.moment import Moment, against_typing
 from cc_guard.incident.record import iso
 from cc_guard.probe.route import settings, settings_files
-from cc_guard.profile import resolved
+from cc_guard.profile import first_run, resolved
+from cc_guard.remedies import ask
 
 if TYPE_CHECKING:
     from cc_guard.channels.spool import HookEvent
@@ -58,19 +62,30 @@ class Aid:
         self._reviver = Reviver(
             port, self._frames, self._box, self._on_new_client, self._on_restarted, folder
         )
-        self._medic = medic.Medic(arguments.settings, self._on_ran)
+        self._sign_in = SignIn(arguments.program)
+        self._medic = medic.Medic(arguments.settings, self._sign_in, self._on_ran)
         self._door = Door(path_of(paths.runtime_dir(), os.getppid()), self._on_answer)
         self._question: dict[str, Any] | None = None
         self._notice = ""
         self.profile = resolved.GENERIC
 
-    async def open(self) -> None:
-        """Find out what may be done here, and let others in. What can't be found out is not done."""
-        await self._door.open()
-        self.profile = await resolved.ask(self._settings.profile)
+    async def open(self) -> resolved.Profile:
+        """Take back what dead sessions left, find out what may be done here, and let others in. What can't be
+        found out is not done."""
+        try:
+            await self._door.open()
+        except OSError as error:
+            print(f"no socket for the panel and for answers: {error}", file=sys.stderr)
+        for row in await ask.sweep():
+            print(f"taken back: {row.get('what')}: {row.get('outcome')}", file=sys.stderr)
+        self.profile, remedies = await asyncio.gather(resolved.ask(self._settings.profile), ask.remedies())
+        for problem in self.profile.problems:
+            print(problem, file=sys.stderr)
+        first_run.took(self.profile.name, self.profile.why)
         self._medic.parameters = self.profile.parameters
         if not self._settings.observe:
-            self._step(configured(self.profile, self._settings, self._arguments.options))
+            self._step(configured(self.profile, remedies, self._settings, self._arguments.options))
+        return self.profile
 
     async def close(self) -> None:
         await self._medic.close()
@@ -130,7 +145,8 @@ class Aid:
             case machine.Type(text):
                 self._typist.type(text)
             case machine.Restart():
-                self._reviver.restart(self._session, cast("Version | None", self._arguments.version))
+                version = cast("Version | None", self._arguments.version)
+                self._reviver.restart(self._session, version, dict(self._medic.variables))
             case machine.Run(remedy, apply):
                 self._run(remedy, apply)
             case machine.Ask(question):

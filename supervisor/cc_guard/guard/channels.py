@@ -9,18 +9,18 @@ from cc_guard.channels.transcript import TranscriptTail, transcript_path
 from cc_guard.guard.arguments import Arguments, working_folder
 
 
-class Recorder(Protocol):
+class Listener(Protocol):
     def row(self, row: facts.Row) -> None: ...
 
     def hook(self, event: spool.HookEvent) -> None: ...
 
 
 class Channels:
-    """Polled by the guard; what is new goes to `recorder`, if there is one, and to `reader`."""
+    """Polled by the guard; what is new goes to the `listeners`, and then to `reader`."""
 
-    def __init__(self, reader: ChannelReader, arguments: Arguments, recorder: Recorder | None = None) -> None:
+    def __init__(self, reader: ChannelReader, arguments: Arguments, *listeners: Listener) -> None:
         self._reader = reader
-        self._recorder = recorder
+        self._listeners = listeners
         self._spool = arguments.folder
         session, cwd = arguments.session, working_folder()
         reader.path = transcript_path(os.environ, cwd, session) if session and cwd else ""
@@ -33,14 +33,14 @@ class Channels:
                 self._hook(event)
         if self._tail is not None:
             for row in self._tail.poll():
-                if self._recorder is not None:
-                    self._recorder.row(row)
+                for listener in self._listeners:
+                    listener.row(row)
                 self._reader.row(row)
 
     def _hook(self, event: spool.HookEvent) -> None:
         before = self._reader.path
-        if self._recorder is not None:
-            self._recorder.hook(event)
+        for listener in self._listeners:
+            listener.hook(event)
         self._reader.hook(event)
         if self._reader.path != before:
             if self._tail is not None:

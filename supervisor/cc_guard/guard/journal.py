@@ -9,15 +9,16 @@ from cc_guard.history import History, HistoryError
 from cc_guard.incident.machine import FINDINGS_KEPT, Report
 from cc_guard.incident.record import Incident, new_id
 from cc_guard.owner import Owner
+from cc_guard.profile.resolved import GENERIC
 
 
 class Journal:
     """A history that can't be written must not stop the guard from guarding: the error goes to the guard's
     log once, and `problem` keeps it for people."""
 
-    def __init__(self, session: str, profile: str) -> None:
+    def __init__(self, session: str) -> None:
         self._session = session
-        self._profile = profile
+        self.profile = GENERIC.name
         self._owner = Owner.current()
         self._incident: Incident | None = None
         self._last: tuple[float, Incident | None] = (0.0, None)
@@ -44,7 +45,7 @@ class Journal:
             )
         incident = self._incident
         _fill(incident, report)
-        incident.profile = self._profile
+        incident.profile = self.profile
         incident.client_version = self.client_version
         if report.outcome != "open":
             self._last = report.started, incident

@@ -1,8 +1,11 @@
-"""Folders of sessions that could not clean up, or left settings that a background job may read."""
+"""What sessions that could not clean up have left: folders, and settings that a background job may read; and
+the sockets of guards that were killed."""
 
+import contextlib
 import fcntl
 import os
 import shutil
+import socket
 import time
 
 from cc_guard import paths
@@ -11,6 +14,7 @@ from cc_guard import paths
 # `/bg`). A week is longer than such a job lives.
 _KEPT_S = 7 * 24 * 3600
 _BEING_MADE_S = 60
+_CONNECT_S = 0.2
 
 
 def sweep() -> None:
@@ -20,6 +24,9 @@ def sweep() -> None:
         path = os.path.join(folder, name)
         if name.startswith("session-") and not _is_owned(path) and not _is_kept(path):
             shutil.rmtree(path, ignore_errors=True)
+        elif name.startswith("guard-") and name.endswith(".sock") and _is_deaf(path):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
 
 
 def _is_owned(path: str) -> bool:
@@ -31,6 +38,19 @@ def _is_owned(path: str) -> bool:
         return True
     except OSError:
         return time.time() - os.path.getmtime(path) < _BEING_MADE_S
+    return False
+
+
+def _is_deaf(path: str) -> bool:
+    """ECONNREFUSED: nobody listens there any more, or not yet (unix(7))."""
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as caller:
+        caller.settimeout(_CONNECT_S)
+        try:
+            caller.connect(path)
+        except ConnectionRefusedError:
+            return time.time() - os.path.getmtime(path) > _BEING_MADE_S
+        except OSError:
+            return False
     return False
 
 

@@ -1,4 +1,8 @@
-"""Carrying remedies out, one after the other, each in a process of its own; and taking them back."""
+"""Carrying remedies out, one after the other, each in a process of its own; and taking them back.
+
+Two are done here, as they belong to the session: signing in, which people have to see, and one more variable
+for the client.
+"""
 
 import asyncio
 import contextlib
@@ -7,6 +11,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from cc_guard.guard.signin import SignIn
 from cc_guard.incident.record import Finding
 from cc_guard.remedies import ask
 
@@ -14,11 +19,16 @@ _DETAIL_LIMIT = 2000
 
 
 class Medic:
-    """`ran(remedy, status, detail, took_s)` is called once for each `run`."""
+    """`ran(remedy, status, detail, took_s)` is called once for each `run`. `variables` are what the next
+    client is to have besides the environment of this one."""
 
-    def __init__(self, settings: tuple[str, ...], ran: Callable[[str, str, str, float], None]) -> None:
+    def __init__(
+        self, settings: tuple[str, ...], sign_in: SignIn, ran: Callable[[str, str, str, float], None]
+    ) -> None:
         self._settings = settings
+        self._sign_in = sign_in
         self._ran = ran
+        self.variables: dict[str, str] = {}
         self._session = os.getppid()
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -59,15 +69,36 @@ class Medic:
     async def _run(self, remedy: str, apply: bool, request: dict[str, Any]) -> None:
         async with self._turn:
             began = time.monotonic()
-            answer = await (ask.run if apply else ask.plan)(remedy, request)
+            if apply and remedy == "auth.login":
+                answer = await self._log_in(request)
+            elif apply and remedy == "client.env":
+                answer = await self._set_variables(request)
+            else:
+                answer = await (ask.run if apply else ask.plan)(remedy, request)
         status = str(answer.get("status", "failed"))
         if not apply:
             status = "unfit" if status == "unfit" else "suggested"
         detail = str((answer.get("text") if not apply else "") or answer.get("detail") or "")
         self._ran(remedy, status, detail[:_DETAIL_LIMIT], time.monotonic() - began)
 
+    async def _log_in(self, request: dict[str, Any]) -> ask.Row:
+        plan = await ask.plan("auth.login", request)
+        if plan["status"] != "dry":
+            return plan
+        ok, detail = await self._sign_in.run()
+        return {"status": "ok" if ok else "failed", "detail": detail}
+
+    async def _set_variables(self, request: dict[str, Any]) -> ask.Row:
+        plan = await ask.plan("ca.trust", request)
+        found = plan.get("env")
+        if not found:
+            return {"status": "unfit", "detail": "no variable is known that would help"}
+        self.variables = {str(name): str(value) for name, value in found.items()}
+        os.environ.update(self.variables)  # our own probes go the client's way
+        return {"status": "ok", "detail": ", ".join(f"{name}={value}" for name, value in found.items())}
+
     async def _describe(self, remedy: str, request: dict[str, Any], say: Callable[[str], None]) -> None:
-        answer = await ask.plan(remedy, request)
+        answer = await ask.plan("ca.trust" if remedy == "client.env" else remedy, request)
         say(str(answer.get("text") or answer.get("detail") or "")[:_DETAIL_LIMIT])
 
     def _request(

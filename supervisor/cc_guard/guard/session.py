@@ -8,10 +8,11 @@ import time
 
 from cc_guard import settings_cache
 from cc_guard.client import version as client_version
-from cc_guard.detect import signatures
+from cc_guard.detect import limits, signatures
 from cc_guard.detect.trend import Sign
 from cc_guard.detect.watch import Watch
 from cc_guard.guard import diagnosis, leftovers
+from cc_guard.guard.aid import Aid
 from cc_guard.guard.arguments import Arguments
 from cc_guard.guard.channels import Channels
 from cc_guard.guard.holder import Holder
@@ -19,9 +20,10 @@ from cc_guard.guard.journal import Journal
 from cc_guard.guard.notices import key_name, title_bytes
 from cc_guard.guard.prober import Prober
 from cc_guard.guard.recording import Recording
-from cc_guard.guard.relay_port import RelayPort
+from cc_guard.guard.relay_port import RelayPort, words
 from cc_guard.guard.repaint import before_continue
 from cc_guard.incident import machine
+from cc_guard.incident.moment import Moment
 from cc_guard.incident.record import Finding, Symptom
 from cc_guard.relay import link
 
@@ -33,6 +35,7 @@ _REPAINT_AFTER_S = 0.4  # a countdown is drawn every second
 _REPAINTED_RESTARTS = 3
 _QUICK_FOR_S = 600.0
 _CALM_PROBE_S = 1.0
+_RARE_PROBE_S = 5.0
 _PROBE_SLACK_S = 10.0  # for a loop that was kept from its work, by a slow disk or a busy machine
 
 _BY_USER = ("key", "interrupt", "input", "outside")
@@ -58,7 +61,8 @@ class GuardSession:
         self._baseline: asyncio.Task[None] | None = None
         self._sign: Sign | None = None
         self._diagnosis: asyncio.Task[None] | None = None
-        self._watch = Watch(_signatures(), arguments.version, self._loop, time.time, self)
+        known = _signatures()
+        self._watch = Watch(known, arguments.version, self._loop, time.time, self)
         self._frames = self._watch.frames
         self._recording: Recording | None = None
         if arguments.record:
@@ -69,20 +73,24 @@ class GuardSession:
         self._prober = Prober(
             self._probe_interval, settings.probe.timeout_s, arguments.settings, self._on_probe
         )
+        self._aid = Aid(arguments, settings, self._port, self._watch, known, self._step, lambda: self._state)
         session = arguments.session or f"unnamed-{int(time.time())}"
-        self._journal = Journal(session, settings.profile if settings.profile != "auto" else "generic")
+        self._journal = Journal(session)
         if arguments.version:
             self._journal.client_version = ".".join(map(str, arguments.version))
-        self._channels = Channels(self._watch.channels, arguments, self._recording)
+        listeners = [self._aid] if self._recording is None else [self._recording, self._aid]
+        self._channels = Channels(self._watch.channels, arguments, *listeners)
 
     async def run(self) -> None:
         with contextlib.suppress(OSError):
             leftovers.sweep()
-        tasks = [self._loop.create_task(self._find_version()), self._loop.create_task(self._first_look())]
+        first = (self._find_version(), self._first_look(), self._prepare())
+        tasks = [self._loop.create_task(work) for work in first]
         while not self._over.is_set():
             self._channels.poll()
             if self._state.phase != "idle":
-                self._step(machine.Tick(self._at_rest()))
+                self._step(machine.Tick(self._at_rest(), self._moment()))
+            self._aid.tick()
             self._ask_for_repaint()
             tick = _TICK_S if self._state.phase != "idle" else _IDLE_TICK_S
             with contextlib.suppress(TimeoutError):
@@ -97,6 +105,7 @@ class GuardSession:
         self._prober.stop()
         self._journal.close()
         await asyncio.gather(*others, return_exceptions=True)
+        await self._aid.close()
 
     # Observations
 
@@ -111,11 +120,16 @@ class GuardSession:
         elif kind == link.STALE:
             self._watch.lost(link.OFFSET.unpack(payload)[0])
             self._repaint_asked = False
+        elif kind == link.KEY:
+            self._aid.key(link.TIME.unpack(payload)[0])
+        elif kind == link.ARGV:
+            self._aid.command_line(words(payload))
         elif kind == link.EVENT:
             self._on_event(payload.decode("ascii", "replace").split())
 
-    def _on_event(self, words: list[str]) -> None:
-        match words:
+    def _on_event(self, said: list[str]) -> None:
+        self._aid.relay_says(said)
+        match said:
             case ["held", _]:
                 self._holder.started()
             case ["refused"]:
@@ -146,7 +160,8 @@ class GuardSession:
         if symptom.phase == "retrying" and source == "screen":
             self._row_changed, self._row_wait = self._loop.time(), symptom.retry_in_s
         was_idle = self._state.report is None
-        self._step(machine.Seen(symptom, source))
+        over = limits.over_at(symptom.text, symptom.t) if symptom.kind == "usage_limit" else None
+        self._step(machine.Seen(symptom, source, None if over is None else over - time.time()))
         if was_idle and self._state.report is not None:
             self._warn(again=True)
 
@@ -170,6 +185,9 @@ class GuardSession:
         if sign is not None and (again or self._sign is None):
             self._step(machine.Noticed(Finding("trend", "warn", sign.text, dict(sign.evidence))))
         self._sign = sign
+
+    async def _prepare(self) -> None:
+        self._journal.profile = (await self._aid.open()).name
 
     async def _first_look(self) -> None:
         """At the start of a session: a path that has answered once is worth waiting for."""
@@ -205,8 +223,8 @@ class GuardSession:
                     self._ask_why(symptom, started)
                 case machine.Record(report):
                     self._journal.record(report)
-                case machine.Notify():
-                    pass  # the panel shows it; the title speaks for a hold
+                case _:
+                    self._aid.carry_out(effect)
 
     def _ask_why(self, symptom: Symptom, started: float) -> None:
         if self._diagnosis is not None and not self._diagnosis.done():
@@ -240,13 +258,19 @@ class GuardSession:
         """The client waits for the user, and if it had got an answer we would know."""
         return self._watch.channels.heard and not self._watch.detector.busy
 
+    def _moment(self) -> Moment:
+        """Looked at only where it can matter."""
+        return self._aid.moment() if self._state.phase in ("down", "watching") else Moment()
+
     def _probe_interval(self) -> float:
         """As often as the settings say while somebody waits for the end of a hold; otherwise, and when it has
-        become a long one, once a second: everybody else's guard asks as well."""
+        become a long one, once a second: everybody else's guard asks as well. For a client that has given up
+        long ago, still less often."""
         interval, since = self._settings.probe.interval_s, self._state.hold_started
         if since is not None and time.monotonic() - since < _QUICK_FOR_S:
             return interval
-        return max(interval, _CALM_PROBE_S)
+        forgotten = self._state.phase == "down" and time.monotonic() - self._state.alive > _QUICK_FOR_S
+        return max(interval, _RARE_PROBE_S if forgotten else _CALM_PROBE_S)
 
     def _client_waits(self) -> bool:
         """Whether the client is between two attempts, by the screen or by its transcript. The transcript

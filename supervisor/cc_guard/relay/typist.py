@@ -41,16 +41,17 @@ class Typist:
         self._until = 0.0
         self._written = 0.0  # when we wrote what may not have been taken in yet
         self._read = 0.0  # when it was seen to be read
-        self._next: list[bytes] = []
+        self._eraser = b""  # to be written
+        self._next: list[bytes] = []  # the user's, after it
 
     @property
     def busy(self) -> bool:
-        return bool(self._standing or self._written or self._next)
+        return bool(self._standing or self._written or self._eraser or self._next)
 
     @property
     def listens(self) -> bool:
         """Whether the user's keys may be read now; otherwise they wait in the terminal."""
-        return not self._next and (bool(self._standing) or not self._written)
+        return not (self._eraser or self._next) and (self._standing > 0 or not self._written)
 
     def type(self, kind: bytes, data: bytes) -> str:
         """Why it was not typed, or empty."""
@@ -94,7 +95,7 @@ class Typist:
 
     def take_back(self, reason: str) -> None:
         if self._standing:
-            self._next.insert(0, _ERASER * self._standing)
+            self._eraser = _ERASER * self._standing
             self._standing = 0
             self._tell(b"erased " + reason.encode())
             self.turn()
@@ -103,11 +104,18 @@ class Typist:
         """Whatever is due."""
         if self._standing and time.monotonic() >= self._until:
             self.take_back("late")
-        while self._taken_in() and self._next:
-            self._write(self._next.pop(0))
+        while (self._eraser or self._next) and self._taken_in():
+            if self._eraser:
+                self._write(self._eraser)
+                self._eraser = b""
+            elif len(self._next) > 1:
+                self._write(self._next.pop(0))
+            else:
+                self._passage.give(self._next.pop())  # more may follow it at once, as in a paste
+        self._taken_in()
 
     def due_in_s(self) -> float | None:
-        if self._written or self._next:
+        if self._written or self._eraser or self._next:
             return _POLL_S
         return self._until - time.monotonic() if self._standing else None
 
@@ -115,6 +123,7 @@ class Typist:
         """There is no client any more to which anything of this belongs."""
         self._standing = 0
         self._written = 0.0
+        self._eraser = b""
         self._next.clear()
 
     def _write(self, data: bytes) -> None:
