@@ -60,6 +60,8 @@ def end(text, failed):
     sys.stdout.flush()
     sys.exit(int(failed))
 
+if word == "mute":
+    sys.exit("Error: unknown option")
 row("user", "do it")
 if word == "answer":
     row("assistant", [{"type": "text", "text": "done"}])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cc_guard.headless.plan import REMINDER
+from tests.relay.harness import patched
 from tests.standin.api import StandIn
 from tests.unit.headless_client import SENTENCE, Lab
 
@@ -141,6 +142,41 @@ def test_a_signal_ends_the_waiting(number: signal.Signals, lab: Lab) -> None:
     assert [one.outcome for one in lab.incidents()] == ["abandoned"]
 
 
+@pytest.mark.parametrize("first_only", [True, False])
+def test_a_resolver_that_does_not_answer(first_only: bool, lab: Lab) -> None:
+    """Its time-outs are not ours: neither the other run nor a signal waits for them."""
+    lab.plan("fail", "answer")
+    patch = f"""
+import os, socket, time
+real, asked = socket.getaddrinfo, []
+def look_up(*args, **named):
+    asked.append(args)
+    if len(asked) == 1 or not {first_only}:
+        time.sleep(60)
+    return real(*args, **named)
+socket.getaddrinfo = look_up
+"""
+    command = patched(patch, [str(lab.client), "-p", "do it"])
+    env = lab.env | {
+        "ANTHROPIC_BASE_URL": f"http://localhost:{lab.api.port}",
+        "CC_GUARD_PROBE__TIMEOUT_S": "0.5",
+    }
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=env, cwd=lab.work
+    ) as process:
+        if not first_only:
+            assert process.stderr is not None
+            process.stderr.readline()
+            process.terminate()
+        began = time.monotonic()
+        out, err = process.communicate()
+        assert time.monotonic() - began < 30
+    assert (out, process.returncode) == ((b"done\n", 0) if first_only else (f"{SENTENCE}\n".encode(), -15))
+    assert b"Traceback" not in err
+    assert b"Task" not in err
+
+
 def test_nobody_waits_for_the_answer_any_more(lab: Lab) -> None:
     lab.plan("fail", "answer")
     lab.api.set_fault("refuse")
@@ -163,6 +199,15 @@ def test_the_client_is_gone_meanwhile(lab: Lab) -> None:
         lab.api.set_fault("none")
         assert process.communicate()[0] == f"{SENTENCE}\n".encode()
     assert process.returncode == 1
+
+
+@pytest.mark.parametrize("args", [(), JSON, STREAM])
+def test_the_other_run_comes_to_nothing(args: tuple[str, ...], lab: Lab) -> None:
+    """As when a version does not know an option of ours."""
+    lab.plan("fail", "mute")
+    done = lab.run("-p", "do it", *args)
+    assert (done.stdout.count(SENTENCE), done.returncode, len(lab.runs)) == (1, 1, 2)
+    assert [one.outcome for one in lab.incidents()] == ["failed"]
 
 
 def test_something_of_ours_fails(lab: Lab) -> None:

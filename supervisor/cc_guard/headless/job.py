@@ -1,6 +1,7 @@
 """`claude -p` from the first run to the exit status. Lean: the rest is imported when a run has failed."""
 
 import os
+import sys
 import time
 
 from cc_guard.headless.outlet import Outlet
@@ -37,7 +38,7 @@ class Job:
         self._stopped_waiting = 0
 
     def run(self) -> int:
-        """The exit status, or death by the signal that the client died of. Raises CannotRun."""
+        """Ends this process as the last run of the client has ended. Raises CannotRun."""
         args: list[str] | None = self.plan.args
         keeps_stdin = True
         while args is not None:
@@ -48,14 +49,15 @@ class Job:
             except CannotRun:
                 if keeps_stdin:
                     raise
-                self.output.take_back()  # an update has removed it while we waited
-                break
+                break  # an update has removed it while we waited
             args, keeps_stdin = self._next(status, started), False
+        if status and self.output.earlier and self.output.mute and not self.signals.stop:
+            self.output.take_back()
         self.output.release()
         if self._recovery is not None:
             self._recovery.end(status)
         self._warden.dismiss()
-        return _exit(self._stopped_waiting or status)  # a signal's number is the wait status of its victim
+        return _exit(self._stopped_waiting or status)  # a signal's number is its victim's wait status
 
     def _next(self, status: int, started: float) -> "list[str] | None":
         """The arguments of another run. Whatever goes wrong here, the client's own result is what counts."""
@@ -87,8 +89,10 @@ class Job:
 
 
 def _exit(status: int) -> int:
+    sys.stderr.flush()
     if os.WIFSIGNALED(status):
         from cc_guard.relay.session import exit_like
 
         return exit_like(status)
-    return os.waitstatus_to_exitcode(status)
+    # Python's own way out takes 5 ms, and as long as the resolver likes where a name is being looked up.
+    os._exit(os.waitstatus_to_exitcode(status))

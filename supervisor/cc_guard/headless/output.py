@@ -20,8 +20,8 @@ _FAILED = b'"is_error":true'  # in a string of the JSON its quotes would be esca
 
 class Output:
     """`held` is what has been withheld of this run; `failed` says whether it can be the report of a failure.
-    `earlier` are the reports that were replaced by another run. `amend` changes the last report, when there
-    were several runs."""
+    `earlier` are the reports that were replaced by another run, and `mute` whether that has said nothing yet.
+    `amend` changes the last report, when there were several runs."""
 
     def __init__(self, write: "Callable[[bytes], None]") -> None:
         self._write = write
@@ -29,6 +29,7 @@ class Output:
         self.earlier: list[bytes] = []
         self.amend: Callable[[list[bytes], bytes], bytes] | None = None
         self.passing = False
+        self.mute = True
 
     @property
     def failed(self) -> bool:
@@ -49,9 +50,10 @@ class Output:
         self.earlier.append(bytes(self.held))
         self.held.clear()
         self.passing = False
+        self.mute = True
 
     def take_back(self) -> None:
-        """There was no other run after all."""
+        """The other run came to nothing."""
         self.held[:] = self.earlier.pop()
 
     def _amended(self, report: bytes) -> bytes:
@@ -77,6 +79,7 @@ class Document(Output):
             self._write(data)
             return
         self.held += data
+        self.mute = self.mute and not data
         if len(self.held) > _LIMIT or (data.endswith(b"\n") and not self.failed and not self.earlier):
             self.release()
 
@@ -122,6 +125,7 @@ class Stream(Output):
         """What can be written now that `line` has come."""
         if self.earlier and _is_init(line):
             return b""
+        self.mute = False
         if _report_of(line):
             before = self._take() if self.failed else b""
             self.held += line

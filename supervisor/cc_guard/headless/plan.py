@@ -27,8 +27,8 @@ _UNTOUCHED = words(
     --no-session-persistence -w --worktree --tmux --environment --pool
     """
 )
-# Its first version among those looked at is 2.0.14; 1.0.120 does not know it.
-_RESUME_AT_SINCE = (2, 0, 14)
+# Measured on 2.0.60 and newer. 2.0.14 takes nothing but an answer's id, 1.0.120 does not know the option.
+_RESUME_AT_SINCE = (2, 0, 60)
 
 
 class Plan:

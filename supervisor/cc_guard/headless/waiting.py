@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from cc_guard.guard.prober import Prober
 from cc_guard.incident.record import Finding
@@ -50,7 +51,13 @@ class Waiting:
 
     def run(self, limit_s: float) -> Wait:
         """Raises signals.Stopped."""
-        asyncio.run(self._run(limit_s))
+        # Not asyncio.run: it waits for names that are being looked up, for as long as the resolver likes.
+        loop = asyncio.new_event_loop()
+        try:
+            loop.run_until_complete(self._run(limit_s))
+        finally:
+            loop.run_until_complete(_cancelled(asyncio.all_tasks(loop)))
+            loop.close()
         return self.wait
 
     async def _run(self, limit_s: float) -> None:
@@ -86,3 +93,9 @@ class Waiting:
             self._over.set()
         elif first:
             self._on_bad(finding)
+
+
+async def _cancelled(tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
