@@ -124,6 +124,9 @@ def test_signal_dispositions(ignored: tuple[str, ...], open_outer: Open) -> None
     """As seen by a program that sets none, with SIGPIPE at its default; nohup's SIGHUP stays ignored."""
 
     def before() -> None:
+        for number in range(1, signal.SIGSYS + 1):  # whatever started the tests may have left some ignored
+            if number not in (signal.SIGKILL, signal.SIGSTOP):
+                signal.signal(number, signal.SIG_DFL)
         for name in ignored:
             signal.signal(signal.Signals[f"SIG{name}"], signal.SIG_IGN)
 

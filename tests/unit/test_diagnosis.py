@@ -9,11 +9,16 @@ import pytest
 
 from cc_guard.diagnose import clocks
 from cc_guard.guard import diagnosis
-from cc_guard.incident.record import Symptom
+from cc_guard.incident.record import Finding, Symptom
 from tests.fakes.looking import script
 
 SYMPTOM = Symptom(0.0, "connection", "retrying", "ECONNRESET", None, 3, 10)
-SAID = {"verdict": {"cause": "sleep.wake", "confidence": 0.5, "summary": "It slept."}, "findings": []}
+GOOD = {"probe": "dns", "state": "pass", "summary": "fine", "evidence": {}, "ms": 1.0}
+ILL = {**GOOD, "probe": "clock", "state": "warn"}
+SAID = {
+    "verdict": {"cause": "sleep.wake", "confidence": 0.5, "summary": "It slept.", "fix": ["Wait."]},
+    "findings": [GOOD, ILL],
+}
 
 
 @pytest.fixture
@@ -45,7 +50,8 @@ def test_the_mark_is_that_of_the_start_each_time(doctor: Path) -> None:
 
 
 def test_what_it_says(doctor: Path) -> None:
-    assert ask() == diagnosis.Diagnosis("sleep.wake", 0.5, "It slept.", ())
+    good, ill = Finding("dns", "pass", "fine", {}, 1.0), Finding("clock", "warn", "fine", {}, 1.0)
+    assert ask() == diagnosis.Diagnosis("sleep.wake", 0.5, "It slept.", (ill,), ("Wait.",), (good, ill))
 
 
 @pytest.mark.parametrize("said", ["", "[" * 100_000, "{}", '{"verdict": 3}', "\udcff", '{"verdict": {}}'])

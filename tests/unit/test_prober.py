@@ -110,7 +110,7 @@ def test_where_nothing_can_be_probed_nothing_is_to_be_waited_for(
         finding, reachable = results[0]
         assert reachable, "a pause would never end"
         assert finding.state == "na"
-        assert not await prober.check(), "but the probes are not to be trusted"
+        assert not (await prober.check())[1], "but the probes are not to be trusted"
 
     monkeypatch.setenv("ANTHROPIC_BASE_URL", bad)
     run(scenario)
@@ -127,12 +127,12 @@ def test_the_settings_of_the_folder_where_the_client_was_started(
     async def scenario(prober: Prober, results: list[tuple[Finding, bool]]) -> None:
         settings = work / ".claude" / "settings.json"
         settings.write_text(json.dumps({"env": {"ANTHROPIC_BASE_URL": f"http://127.0.0.1:{api.port}"}}))
-        assert await prober.check()
+        assert (await prober.check())[1]
         settings.unlink()
         settings.parent.rmdir()
         work.rmdir()
         monkeypatch.setenv("ANTHROPIC_BASE_URL", f"http://127.0.0.1:{api.port}")
-        assert await prober.check()
+        assert (await prober.check())[1]
         prober.start()
         await until(results, 2)
         assert all(reachable for _, reachable in results)
@@ -162,7 +162,7 @@ def test_settings_given_for_this_run(tmp_path: Path) -> None:
 
     async def scenario(prober: Prober, results: list[tuple[Finding, bool]]) -> None:
         path.write_text(json.dumps({"env": {"ANTHROPIC_BASE_URL": f"http://127.0.0.1:{api.port}"}}))
-        assert await prober.check()
+        assert (await prober.check())[1]
 
     with Peer(status(404)) as api:
         run(scenario, extra=(str(path),))

@@ -363,6 +363,36 @@ def test_the_user_takes_over() -> None:
     assert run.report.actions == ()
 
 
+def test_another_try_is_one_that_the_user_may_ask_for() -> None:
+    run = Run()
+    run.failed("overloaded")
+    run.probe(True, after=0.1)
+    assert not [e for e in run.good(3.0) if isinstance(e, m.Type)], "its two minutes are not over"
+    run.do(m.Retry())
+    assert [e for e in run.good(2.0) if isinstance(e, m.Type)]
+
+
+def test_a_hold_that_the_user_lets_try_once_is_not_begun_again_for_the_same_attempt() -> None:
+    run = Run()
+    run.retrying(2)
+    run.probe(False, after=0.1)
+    run.do(m.HoldStarted(), after=0.1)
+    assert run.state.phase == "held"
+    assert m.Release() in run.do(m.Retry(), after=0.1)
+    run.probe(False, after=0.3)
+    run.retrying(2, after=0.1)
+    assert run.state.phase not in ("holding", "held")
+    run.retrying(3, after=0.5)
+    assert run.state.phase == "holding"
+
+
+def test_what_is_forbidden_in_the_middle_of_it_is_not_done() -> None:
+    run = given_up()
+    run.do(m.Configured(hold=False, hold_from=1, nudge=False, restart=False))
+    assert not [e for e in run.good(10.0) if isinstance(e, m.Type | m.Restart)]
+    assert run.report.outcome == "failed"
+
+
 def test_a_process_that_fails_in_vain_while_the_path_is_good_is_started_anew() -> None:
     run = Run()
     run.retrying(4)
@@ -537,7 +567,11 @@ class AnyOrder(RuleBasedStateMachine):
             self.consented.add(asked.remedy)
         self.send(m.Answered(asked.id if asked and right else "q99999", answer))  # type: ignore[arg-type]
 
-    @rule(event=st.sampled_from([m.Suspended(), m.Resumed(), m.Exited(), m.Prompted(), m.HoldStarted()]))
+    @rule(
+        event=st.sampled_from(
+            [m.Suspended(), m.Resumed(), m.Exited(), m.Prompted(), m.HoldStarted(), m.Retry()]
+        )
+    )
     def other(self, event: m.Event) -> None:
         if isinstance(event, m.Prompted):
             self.typed_since_failure = False

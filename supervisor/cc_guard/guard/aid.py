@@ -6,13 +6,12 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from cc_guard import paths
 from cc_guard.detect.turn import Turn
 from cc_guard.guard import medic
 from cc_guard.guard.arguments import Arguments
-from cc_guard.guard.door import Door, path_of
+from cc_guard.guard.front import Front
 from cc_guard.guard.profile import configured
 from cc_guard.guard.relay_port import RelayPort
 from cc_guard.guard.reviver import Reviver
@@ -20,7 +19,6 @@ from cc_guard.guard.signin import SignIn
 from cc_guard.guard.typist import Typist
 from cc_guard.incident import machine
 from cc_guard.incident.moment import Moment, against_typing
-from cc_guard.incident.record import iso
 from cc_guard.probe.route import settings, settings_files
 from cc_guard.profile import first_run, resolved
 from cc_guard.remedies import ask
@@ -64,32 +62,26 @@ class Aid:
         )
         self._sign_in = SignIn(arguments.program)
         self._medic = medic.Medic(arguments.settings, self._sign_in, self._on_ran)
-        self._door = Door(path_of(paths.runtime_dir(), os.getppid()), self._on_answer)
-        self._question: dict[str, Any] | None = None
-        self._notice = ""
-        self.profile = resolved.GENERIC
+        self.front = Front(arguments, choices, step, state)
 
     async def open(self) -> resolved.Profile:
         """Take back what dead sessions left, find out what may be done here, and let others in. What can't be
         found out is not done."""
-        try:
-            await self._door.open()
-        except OSError as error:
-            print(f"no socket for the panel and for answers: {error}", file=sys.stderr)
+        await self.front.open()
         for row in await ask.sweep():
             print(f"taken back: {row.get('what')}: {row.get('outcome')}", file=sys.stderr)
-        self.profile, remedies = await asyncio.gather(resolved.ask(self._settings.profile), ask.remedies())
-        for problem in self.profile.problems:
+        profile, remedies = await asyncio.gather(resolved.ask(self._settings.profile), ask.remedies())
+        for problem in profile.problems:
             print(problem, file=sys.stderr)
-        first_run.took(self.profile.name, self.profile.why)
-        self._medic.parameters = self.profile.parameters
-        if not self._settings.observe:
-            self._step(configured(self.profile, remedies, self._settings, self._arguments.options))
-        return self.profile
+        first_run.took(profile.name, profile.why)
+        self.front.profile = profile
+        self._medic.parameters = profile.parameters
+        self.front.configured(configured(profile, remedies, self._settings, self._arguments.options))
+        return profile
 
     async def close(self) -> None:
         await self._medic.close()
-        await self._door.close()
+        await self.front.close()
 
     # What is seen and heard
 
@@ -131,7 +123,8 @@ class Aid:
             moment = self.moment()
             if not against_typing(moment):
                 self._reviver.give_back()
-        self._publish()
+        self.front.session = self._session
+        self.front.show()
 
     @property
     def idle(self) -> bool:
@@ -154,7 +147,7 @@ class Aid:
             case machine.Undo():
                 self._medic.undo()
             case machine.Notify(text):
-                self._notice = text
+                self.front.notice(text)
 
     def _run(self, remedy: str, apply: bool) -> None:
         state = self._state()
@@ -164,25 +157,16 @@ class Aid:
         # The machine asks the user before it wants a remedy of that kind carried out.
         consent = apply and (rung := state.policy.rung(remedy)) is not None and rung.allowed == "ask"
         tried = tuple(action.remedy for action in report.actions)
+        if apply:
+            self.front.running_since = time.monotonic()
         self._medic.run(remedy, apply, report.cause, report.findings, consent, tried)
 
     def _ask(self, question: machine.Question | None) -> None:
-        self._question = None
+        self.front.asks(question)
         if question is not None:
-            self._question = {
-                "id": question.id,
-                "remedy": question.remedy,
-                "title": question.title,
-                "level": question.level,
-                "text": "",
-            }
-            report = self._state().report
+            id_, report = question.id, self._state().report
             cause = report.cause if report is not None else None
-            self._medic.describe(question.remedy, cause, lambda text: self._described(question.id, text))
-
-    def _described(self, question: str, text: str) -> None:
-        if self._question is not None and self._question["id"] == question:
-            self._question = {**self._question, "text": text}
+            self._medic.describe(question.remedy, cause, lambda text: self.front.described(id_, text))
 
     # What comes of it
 
@@ -197,15 +181,6 @@ class Aid:
 
     def _on_ran(self, remedy: str, status: str, detail: str, took_s: float) -> None:
         self._step(machine.Ran(remedy, status, detail, took_s))
-
-    def _on_answer(self, question: str, answer: str) -> str:
-        asked = self._state().care.question
-        if answer not in ("yes", "no", "always", "never"):
-            return "there is no such answer"
-        if asked is None or asked.id != question:
-            return "it is not asked any more"
-        self._step(machine.Answered(question, answer))  # type: ignore[arg-type]
-        return ""
 
     def _note_prompt(self, before: float | None) -> None:
         if self._turn.last_prompt_t != before:
@@ -237,37 +212,6 @@ class Aid:
     @property
     def _session(self) -> str:
         return self._turn.session_id or self._arguments.session or ""
-
-    def _publish(self) -> None:
-        state = self._state()
-        report = state.report
-        incident = None
-        if report is not None:
-            incident = {
-                "kind": report.kind,
-                "code": report.code,
-                "cause": report.cause,
-                "confidence": report.confidence,
-                "symptom": state.symptom.to_json() if state.symptom else None,
-                "started_at": iso(report.symptoms[0].t) if report.symptoms else None,
-                "findings": [finding.to_json() for finding in report.findings],
-                "actions": [action.to_json() for action in report.actions],
-                "held_s": round(report.held_s, 1),
-            }
-        self._door.publish(
-            {
-                "session": self._session,
-                "relay": os.getppid(),
-                "profile": {"name": self.profile.name, "why": self.profile.why},
-                "observe": self._settings.observe,
-                "phase": state.phase,
-                "incident": incident,
-                "question": self._question,
-                "notice": self._notice,
-                "waits_for": state.care.waits_for,
-                "breaker": state.past.tripped,
-            }
-        )
 
 
 def _uses_vim(given: tuple[str, ...]) -> bool | None:

@@ -23,12 +23,14 @@ _STARTED = clocks.mark()
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """`findings` are those that did not pass."""
+    """`findings` are those that did not pass, `looked_at` all of them, `fix` what people can do."""
 
     cause: Cause
     confidence: float
     summary: str
     findings: tuple[Finding, ...]
+    fix: tuple[str, ...] = ()
+    looked_at: tuple[Finding, ...] = ()
 
 
 async def ask(symptom: Symptom, settings: Sequence[str]) -> Diagnosis | None:
@@ -66,7 +68,7 @@ def read(out: bytes) -> Diagnosis | None:
     try:
         document = json.loads(out)
         verdict: dict[str, Any] = document["verdict"]
-        findings = tuple(
+        looked_at = tuple(
             Finding(
                 str(one["probe"]),
                 cast(ProbeState, one["state"]),
@@ -75,9 +77,11 @@ def read(out: bytes) -> Diagnosis | None:
                 float(one["ms"]),
             )
             for one in document["findings"]
-            if one["state"] in ("fail", "warn")
         )
+        findings = tuple(one for one in looked_at if one.state in ("fail", "warn"))
         cause = cast(Cause, verdict["cause"] if verdict["cause"] in get_args(Cause) else "unknown")
-        return Diagnosis(cause, float(verdict["confidence"]), str(verdict["summary"]), findings)
+        fix = tuple(map(str, verdict["fix"]))
+        summary = str(verdict["summary"])
+        return Diagnosis(cause, float(verdict["confidence"]), summary, findings, fix, looked_at)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -1,11 +1,18 @@
 """The guard's Unix socket: JSON lines, one object each, `v` is the version of the protocol.
 
-To whoever connects: `{"v": 1, "type": "state", …}` at once and at every change, the last one counts.
-From them: `{"v": 1, "type": "answer", "question": ID, "answer": "yes" | "no" | "always" | "never"}`, which is
-answered by `{"v": 1, "type": "answered", "ok": …, "why": …}`.
+To whoever connects: `{"v": 1, "type": "state", …}` at once and at every change, the last one counts
+(status.py). From them, requests, and nothing else is ever done:
 
-Nobody who connects can make the guard wait: what a reader does not take is dropped with the reader. Only the
-user's own processes get in: the folder is 0700, and the kernel tells who is at the other end.
+    {"v": 1, "type": "answer", "question": ID, "answer": "yes" | "no" | "always" | "never"}
+    {"v": 1, "type": "release"}            let the client go on now
+    {"v": 1, "type": "retry"}              let one attempt through
+    {"v": 1, "type": "observe", "on": …}   act on nothing from now on, or act again
+
+Each is answered by `{"v": 1, "type": "answered", "to": TYPE, "ok": …, "why": …}`.
+
+Nobody who connects can make the guard wait: what a reader does not take is dropped with the reader, and who
+asks too often is heard later. Only the user's own processes get in: the folder is 0700, and the kernel tells
+who is at the other end.
 """
 
 import asyncio
@@ -16,23 +23,38 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, Protocol, cast, get_args
 
 VERSION = 1
+Answer = Literal["yes", "no", "always", "never"]
+
 _LINE_LIMIT = 4096
 _QUEUE_LIMIT = 1024 * 1024
 _MOST_GUESTS = 32
+_PAUSE_S = 0.05  # after each request of one guest
+
+
+class Requests(Protocol):
+    """What may be asked for. Each says why not, or "" when it was taken, and none of them waits."""
+
+    def answer(self, question: str, answer: Answer) -> str: ...
+
+    def release(self) -> str: ...
+
+    def retry(self) -> str: ...
+
+    def observe(self, on: bool) -> str: ...
 
 
 class Door:
-    """`on_answer(question, answer)` says why not, or "" when it was taken."""
+    """The socket at `path`, while it is open."""
 
-    def __init__(self, path: str, on_answer: Callable[[str, str], str]) -> None:
+    def __init__(self, path: str, requests: "Requests | Callable[[str, str], str]") -> None:
         self._path = path
-        self._on_answer = on_answer
+        self._requests = _OnlyAnswers(requests) if callable(requests) else requests
         self._guests: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
-        self._last = b""
+        self._state: dict[str, Any] = {}
 
     async def open(self) -> None:
         """Raises OSError where there can be no socket: a path that is too long, a full disk."""
@@ -52,13 +74,23 @@ class Door:
             with contextlib.suppress(OSError):
                 os.unlink(self._path)
 
+    @property
+    def watched(self) -> bool:
+        """Whether anybody is there."""
+        return bool(self._guests)
+
     def publish(self, state: dict[str, Any]) -> None:
         """The state as it is now, to all who are there; nothing when it is as it was."""
-        line = _line({"type": "state", **state})
-        if line != self._last:
-            self._last = line
+        if state == self._state:
+            return
+        self._state = state
+        if self._guests:
+            line = self._told()
             for guest in list(self._guests):
                 self._send(guest, line)
+
+    def _told(self) -> bytes:
+        return _line({"type": "state", **self._state})
 
     def _send(self, guest: asyncio.StreamWriter, line: bytes) -> None:
         if guest.transport.get_write_buffer_size() > _QUEUE_LIMIT:
@@ -73,9 +105,10 @@ class Door:
             return
         self._guests.add(guest)
         try:
-            self._send(guest, self._last or _line({"type": "state"}))
+            self._send(guest, self._told())
             while line := await reader.readline():
-                self._send(guest, _line(self._heard(line)))
+                self._send(guest, _line({"type": "answered", **self._heard(line)}))
+                await asyncio.sleep(_PAUSE_S)
         except (OSError, ValueError):  # ValueError: a line without an end
             pass
         finally:
@@ -86,13 +119,47 @@ class Door:
         try:
             message = json.loads(line)
             version, kind = message["v"], message["type"]
-            question, answer = message["question"], message["answer"]
         except (ValueError, KeyError, TypeError, RecursionError):
-            return {"type": "answered", "ok": False, "why": "not understood"}
-        if version != VERSION or kind != "answer":
-            return {"type": "answered", "ok": False, "why": f"this guard speaks version {VERSION}"}
-        why = self._on_answer(str(question), str(answer))
-        return {"type": "answered", "ok": not why, "why": why}
+            return {"to": None, "ok": False, "why": "not understood"}
+        if version != VERSION:
+            return {"to": None, "ok": False, "why": f"this guard speaks version {VERSION}"}
+        why = self._asked(kind, message)
+        return {"to": kind if why != _UNKNOWN else None, "ok": not why, "why": why}
+
+    def _asked(self, kind: object, message: dict[str, Any]) -> str:
+        match kind:
+            case "answer":
+                question, answer = message.get("question"), message.get("answer")
+                if not isinstance(question, str) or answer not in get_args(Answer):
+                    return "there is no such answer"
+                return self._requests.answer(question, cast(Answer, answer))
+            case "release":
+                return self._requests.release()
+            case "retry":
+                return self._requests.retry()
+            case "observe":
+                on = message.get("on")
+                return self._requests.observe(on) if isinstance(on, bool) else "on has to be true or false"
+        return _UNKNOWN
+
+
+_UNKNOWN = "there is no such request"
+
+
+class _OnlyAnswers:
+    """Of a guard that takes answers to its questions and nothing else."""
+
+    def __init__(self, answer: Callable[[str, str], str]) -> None:
+        self.answer = answer
+
+    def release(self) -> str:
+        return _UNKNOWN
+
+    def retry(self) -> str:
+        return _UNKNOWN
+
+    def observe(self, on: bool) -> str:
+        return _UNKNOWN
 
 
 def path_of(runtime_dir: str, relay: int) -> str:

@@ -19,8 +19,9 @@ _DETAIL_LIMIT = 2000
 
 
 class Medic:
-    """`ran(remedy, status, detail, took_s)` is called once for each `run`. `variables` are what the next
-    client is to have besides the environment of this one."""
+    """`ran(remedy, status, detail, took_s)` is called once for each `run`, and for what is found to be unfit
+    when it is to be described. `variables` are what the next client is to have besides the environment of
+    this one."""
 
     def __init__(
         self, settings: tuple[str, ...], sign_in: SignIn, ran: Callable[[str, str, str, float], None]
@@ -47,7 +48,8 @@ class Medic:
         self._start(self._run(remedy, apply, request))
 
     def describe(self, remedy: str, cause: str | None, say: Callable[[str], None]) -> None:
-        """What the remedy would do, to the last command, for the user who is asked."""
+        """What the remedy would do, to the last command, for the user who is asked. One that can't help here
+        is told of by `ran`, as unfit: nobody has to be asked about it."""
         self._start(self._describe(remedy, self._request(cause, (), False, ()), say))
 
     def undo(self) -> None:
@@ -98,7 +100,11 @@ class Medic:
         return {"status": "ok", "detail": ", ".join(f"{name}={value}" for name, value in found.items())}
 
     async def _describe(self, remedy: str, request: dict[str, Any], say: Callable[[str], None]) -> None:
+        began = time.monotonic()
         answer = await ask.plan("ca.trust" if remedy == "client.env" else remedy, request)
+        if answer.get("status") == "unfit":
+            self._ran(remedy, "unfit", str(answer.get("detail", "")), time.monotonic() - began)
+            return
         say(str(answer.get("text") or answer.get("detail") or "")[:_DETAIL_LIMIT])
 
     def _request(

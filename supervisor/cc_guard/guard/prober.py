@@ -41,12 +41,14 @@ class Prober:
         self._task = None
         self._probes.clear()
 
-    async def check(self) -> bool:
+    async def check(self) -> tuple[Finding, bool]:
         """One probe now. An invalid route counts as not reachable."""
         try:
-            return (await check_path(self._route(), self._timeout_s)).ok
-        except InvalidRoute:
-            return False
+            route = self._route()
+            result = await check_path(route, self._timeout_s)
+        except InvalidRoute as error:
+            return Finding("api.path", "na", str(error)), False
+        return _finding(route, result), result.ok
 
     def _route(self) -> Route:
         files = settings_files(os.environ, self._cwd, self._extra)

@@ -44,6 +44,7 @@ def _rungs(profile: Profile, remedies: Iterable[Mapping[str, Any]]) -> tuple[Run
             tuple(row["causes"]),
             row["title"],
             row["until"] or "session",
+            row["trial"],
         )
         for row in remedies
         if row["id"] not in _ITS_OWN

@@ -191,14 +191,19 @@ class GuardSession:
 
     async def _first_look(self) -> None:
         """At the start of a session: a path that has answered once is worth waiting for."""
-        if await self._prober.check():
+        finding, reachable = await self._prober.check()
+        self._aid.front.path(finding)
+        if reachable:
             self._step(machine.Checked(True))
 
     async def _check_path(self) -> None:
         """Right after an answer, where no probe has been answered: can ours see what the client sees?"""
-        self._step(machine.Checked(await self._prober.check()))
+        finding, reachable = await self._prober.check()
+        self._aid.front.path(finding)
+        self._step(machine.Checked(reachable))
 
     def _on_probe(self, finding: Finding, reachable: bool) -> None:
+        self._aid.front.path(finding)
         self._step(machine.Probed(finding, reachable))
 
     def _on_held(self) -> None:
@@ -237,6 +242,7 @@ class GuardSession:
             return
         report = self._state.report
         if report is not None and report.started == started:
+            self._aid.front.why(found)
             self._step(machine.Diagnosed(found.cause, found.confidence, found.summary, found.findings))
         else:
             self._journal.explain(started, found)

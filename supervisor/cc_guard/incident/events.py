@@ -143,6 +143,11 @@ class Answered:
 
 
 @dataclass(frozen=True)
+class Retry:
+    """The user wants one more try now, of a client that is held or has given up."""
+
+
+@dataclass(frozen=True)
 class Tick:
     """`at_rest`: the client does nothing, and if it had got an answer we would have been told."""
 
@@ -169,6 +174,7 @@ Event = (
     | Restarted
     | Ran
     | Answered
+    | Retry
     | Tick
 )
 

@@ -47,6 +47,7 @@ from cc_guard.incident.events import (
     Restart,
     Restarted,
     Resumed,
+    Retry,
     Run,
     Seen,
     Suspended,
@@ -110,6 +111,7 @@ __all__ = [
     "Restart",
     "Restarted",
     "Resumed",
+    "Retry",
     "Run",
     "Seen",
     "State",
@@ -178,8 +180,20 @@ def step(state: State, event: Event, now: float) -> tuple[State, list[Effect]]:
             return _recorded(state, *recovery.ran(state, event, now))
         case Answered():
             return _recorded(state, *recovery.answered(state, event, now))
+        case Retry():
+            return _retry(state, now)
         case Tick(at_rest, moment):
             return _care(*_ask_why(*_tick(state, at_rest, now), now), moment, now)
+
+
+def _retry(state: State, now: float) -> tuple[State, list[Effect]]:
+    if state.phase in ("holding", "held"):
+        attempt = _spent(state.symptom)
+        state, effects = _let_go(state, [], now)
+        return replace(state, on_trial=attempt), effects
+    if state.phase == "down":
+        state = replace(state, care=replace(state.care, fresh=True, due=now))
+    return state, []
 
 
 def _seen(

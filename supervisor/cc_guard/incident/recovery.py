@@ -96,6 +96,8 @@ def step(state: State, moment: Moment, now: float, end: End) -> tuple[State, lis
     state, effects = _tell(state, effects)
     state, effects = _remedy(state, effects, now)
     if state.phase == "down":
+        if not state.policy.nudge and _idle(state.care):  # somebody has switched it off since
+            return _with(effects, *end(state, "failed", now))
         if now - max(state.alive, care.due) > DOWN_MOST_S:
             return _with(effects, *end(state, "failed", now))
         return _with(effects, *_go_on(state, moment, now, end))
@@ -135,6 +137,10 @@ def ran(state: State, event: e.Ran, now: float) -> tuple[State, list[e.Effect]]:
     care = state.care
     if state.report is None:
         return state, []
+    if event.status == "unfit" and care.question is not None and care.question.remedy == event.remedy:
+        # Found out while the user was asked: there is nothing to say yes to.
+        care = replace(care, question=None, refused=(*care.refused, event.remedy))
+        return replace(state, care=care), [e.Ask(None)]
     state = with_action(state, event.remedy, event.status, event.detail, now - event.took_s, event.took_s)
     if event.status == "suggested":
         return state, [e.Notify(event.detail)]
