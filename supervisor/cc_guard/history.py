@@ -22,7 +22,8 @@ from cc_guard.incident.record import Action, Finding, Incident, Symptom
 from cc_guard.owner import Owner
 from cc_guard.redact import MASK, is_secret_name, redact
 
-# A transaction here takes milliseconds. Saving waits at most once, opening three times: under 5 s.
+# A transaction here takes milliseconds. Saving waits at most once, opening with all that comes with it
+# (`abandon_dead`, `prune`) four times: under 5 s.
 _BUSY_S = 1.0
 
 # When to give up an open incident whose owner can't be seen (another container with the same home).
@@ -30,6 +31,9 @@ _UNSEEN_OWNER_S = 86400.0
 
 # Incidents; what helped long ago may have been another machine's trouble.
 _LOOKED_BACK = 200
+
+# Incidents forgotten at once, so that a start that finds many does not wait for it.
+_PRUNED_AT_ONCE = 200
 
 # Step n brings a database of version n to n + 1. Released steps never change; add a new one.
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -63,6 +67,9 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX incidents_open ON incidents (id) WHERE outcome = 'open'",
     ),
 )
+
+# Characters of an id's end that stand for all of it.
+_ENDING = 4
 
 _COLUMNS = tuple(field.name for field in fields(Incident))
 _OWNER = ("owner_pid", "owner_host", "owner_started", "saved_at")
@@ -120,17 +127,52 @@ class History:
         with _explained(self._path), self._transaction():
             self._db.execute(_SAVE, (*values, owner.pid, owner.host, owner.started, time.time()))
 
-    def get(self, prefix: str) -> Incident:
-        """The incident with this id or unique beginning of an id; otherwise UnknownIncident."""
-        wanted = _text(prefix)
+    def get(self, part: str) -> Incident:
+        """The incident with this id, or the only one whose id begins with this, or ends with it (which takes
+        four characters); otherwise UnknownIncident."""
+        wanted = _text(part)
         with _explained(self._path):
-            rows = self._db.execute(
-                f"{_SELECT} WHERE substr(id, 1, ?) = ? LIMIT 2", (len(wanted), wanted)
-            ).fetchall()
+            rows = self._db.execute(f"{_SELECT} WHERE id = ?", (wanted,)).fetchall()
+            if not rows:
+                rows = self._db.execute(
+                    f"{_SELECT} WHERE substr(id, 1, ?1) = ?2 OR (?1 >= {_ENDING} AND substr(id, -?1) = ?2)"
+                    " LIMIT 2",
+                    (len(wanted), wanted),
+                ).fetchall()
         if len(rows) == 1:
             return self._incident(rows[0])
-        why = "More than one incident begins with" if rows else "There is no incident"
-        raise UnknownIncident(f"{why} {prefix!r}; `cc-guard incidents` lists the ids.")
+        why = "More than one incident begins or ends with" if rows else "There is no incident"
+        raise UnknownIncident(f"{why} {part!r}; `cc-guard incidents` lists the ids.")
+
+    def ids(self) -> Sequence[str]:
+        """Of all incidents."""
+        with _explained(self._path):
+            return [str(id_) for (id_,) in self._db.execute("SELECT id FROM incidents")]
+
+    def prune(self, keep_days: int, keep_incidents: int) -> int:
+        """Forget what is older than so many days, and all but the newest so many; 0 is no limit. Never an
+        open one, and some hundreds at once at most. How many were forgotten.
+
+        Made to be called at every start: with nothing to forget it takes no lock, and under a millisecond."""
+        before = time.time() - keep_days * 86400.0 if keep_days else -math.inf
+        with _explained(self._path):
+            excess = self._db.execute(
+                "SELECT started_at, id FROM incidents ORDER BY started_at DESC, id DESC LIMIT 1 OFFSET ?",
+                (keep_incidents,),
+            ).fetchone()
+            newest = excess if excess and keep_incidents else (-math.inf, "")
+            found = self._db.execute(
+                "SELECT id FROM incidents WHERE (started_at < ? OR (started_at, id) <= (?, ?))"
+                f" AND outcome != 'open' ORDER BY started_at LIMIT {_PRUNED_AT_ONCE}",
+                (before, *newest),
+            ).fetchall()
+            if not found:
+                return 0
+            # What is forgotten shall not be read from the file's free pages.
+            self._db.execute("PRAGMA secure_delete = ON")
+            with self._transaction():
+                self._db.executemany("DELETE FROM incidents WHERE id = ? AND outcome != 'open'", found)
+            return len(found)
 
     def abandon_dead(self) -> None:
         """Make the open incidents of guards that are gone `abandoned`, ended at their last save."""
@@ -152,12 +194,16 @@ class History:
                         dead,
                     )
 
-    def list(self, limit: int | None = None, session: str | None = None) -> Sequence[Incident]:
-        """The newest incidents first: at most `limit`, and of one session only if it is given."""
+    def list(
+        self, limit: int | None = None, session: str | None = None, since: float | None = None
+    ) -> Sequence[Incident]:
+        """The newest incidents first: at most `limit`; of one session, and begun `since` then (epoch
+        seconds), only if that is given."""
         with _explained(self._path):
             rows = self._db.execute(
-                f"{_SELECT} WHERE ?1 IS NULL OR session = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2",
-                (session and _text(session), -1 if limit is None else limit),
+                f"{_SELECT} WHERE (?1 IS NULL OR session = ?1) AND (?3 IS NULL OR started_at >= ?3)"
+                " ORDER BY started_at DESC, id DESC LIMIT ?2",
+                (session and _text(session), -1 if limit is None else limit, since),
             ).fetchall()
         return [self._incident(row) for row in rows]
 

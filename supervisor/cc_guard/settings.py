@@ -10,7 +10,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field, field_validator
 from pydantic_core import ErrorDetails
@@ -81,10 +81,35 @@ class Doctor(_Table):
     """Ask the service's public status page when the API answers with an error of the server."""
 
 
+class History(_Table):
+    """What becomes of incidents that are over."""
+
+    keep_days: int = Field(default=365, ge=0)
+    """Days after which an incident is forgotten; 0: never."""
+    keep_incidents: int = Field(default=2000, ge=0)
+    """How many are kept, the newest; 0: all. One has some 10 KB."""
+
+
 class Title(_Table):
     """Showing the state in the terminal's title."""
 
     enabled: bool = True
+
+
+class StatusLine(_Table):
+    """Saying in Claude Code's status line, where the user has one, what cc-guard waits for."""
+
+    enabled: bool = True
+
+
+class Notify(_Table):
+    """Telling the terminal that the client is held, that something is asked, and that it is over."""
+
+    osc: Literal["auto", "off"] = "auto"
+    """A desktop notification, where the terminal is known to show them."""
+    title: bool = True
+    """Words in the window title for a question. Those of a hold have the switch title.enabled."""
+    bell: bool = False
 
 
 class Settings(BaseSettings):
@@ -106,7 +131,10 @@ class Settings(BaseSettings):
     probe: Probe = Probe()
     headless: Headless = Headless()
     title: Title = Title()
+    statusline: StatusLine = StatusLine()
+    notify: Notify = Notify()
     doctor: Doctor = Doctor()
+    history: History = History()
 
     @classmethod
     def settings_customise_sources(

@@ -161,6 +161,7 @@ def test_a_nudge_after_a_final_failure(session: Callable[..., Session]) -> None:
     one = session()
     one.fail()
     before = len(one.prompts())
+    one.rest(3.0)  # as long as the guard waits after a key
     one.stand()
     assert one.guard.typed(link.SUBMIT, quiet_s=3.0) == "typed submit"
     one.window.see(lambda: len(one.prompts()) > before, "no request")

@@ -18,6 +18,7 @@ import pytest
 
 from tests.conftest import unavailable
 from tests.fakes import put
+from tests.netns.caching import NOBODY, remembering
 from tests.netns.namespaces import Namespace, SetupError, missing
 from tests.netns.servers import API_4, Certificates
 from tests.proofs.undo import killed_once, leftovers
@@ -27,7 +28,6 @@ from tests.support.undoing import Here, machine
 pytestmark = pytest.mark.timeout(600)
 
 RUNS = 10
-NOBODY = "10.99.0.1"  # such as a portal or VPN of an hour ago gave
 
 
 @pytest.fixture(scope="module")
@@ -176,55 +176,6 @@ def test_a_name_that_is_remembered_wrongly(certificates: Certificates, tmp_path:
 
 def put_beside(here: Here, name: str) -> None:
     (here.folder / "bin" / name).symlink_to(put(here.folder / "more", name) / name)
-
-
-@contextmanager
-def remembering(namespace: Namespace, cache: Path) -> Iterator[None]:
-    """A resolver that answers from its cache, a file, and asks the real one when there is none."""
-    import dns.message
-    import dns.query
-    import dns.rdatatype
-    import dns.rrset
-
-    done = threading.Event()
-    sock = namespace.run(_socket)
-
-    def answer(data: bytes) -> bytes:
-        question = dns.message.from_wire(data)
-        row = question.question[0]
-        if not cache.exists() or "anthropic" not in str(row.name):
-            wire = namespace.run(lambda: dns.query.udp(question, "10.77.0.2", timeout=5).to_wire())
-            return bytes(wire)
-        reply = dns.message.make_response(question)
-        if row.rdtype == dns.rdatatype.A:
-            reply.answer.append(dns.rrset.from_text(row.name, 60, "IN", "A", cache.read_text()))
-        return bytes(reply.to_wire())
-
-    def serve() -> None:
-        while not done.is_set():
-            try:
-                data, sender = sock.recvfrom(4096)
-                sock.sendto(answer(data), sender)
-            except (OSError, dns.exception.DNSException):
-                continue
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join(10)
-        sock.close()
-
-
-def _socket() -> Any:
-    import socket
-
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.bind(("127.0.0.53", 53))
-    sock.settimeout(0.2)
-    return sock
 
 
 def test_the_machine_is_the_cause(certificates: Certificates, tmp_path: Path) -> None:

@@ -35,14 +35,13 @@ VITALS: Mapping[str, Any] = {
     "machines": [],
     "warning": "",
 }
-HELPS = Rung("ipv6.prefer-v4", 3, "ask", ("ipv6.broken",), "Prefer IPv4 until IPv6 works again", "incident")
 WIDEN = Rung("ports.widen", 3, "ask", ("ports.exhausted",), "Widen the range of local ports", "session")
 _ROUTE = "https://api.anthropic.com:443"
 _SYMPTOM = Symptom(
     CLOCK - 3.0,
     "connection",
     "retrying",
-    code="ETIMEDOUT",
+    code="ENOTFOUND",
     attempt=4,
     max_attempts=10,
     retry_in_s=8.0,
@@ -55,15 +54,39 @@ def path(state: str, stage: str, said: str, ms: float = 212.0, status: int | Non
     return PathSeen(Finding("api.path", state, f"{_ROUTE}: {said}", evidence, ms), CLOCK - 0.2)  # type: ignore[arg-type]
 
 
-IPV6 = Why(
-    "IPv6 to api.anthropic.com is broken: connections over it get no answer, while IPv4 works.",
+_NAME = Finding("dns.system", "pass", "api.anthropic.com is 160.79.104.10 (12 ms)", {"ms": 12}, 12)
+NAMES = Why(
+    "No nameserver answers, so the name api.anthropic.com can't be looked up.",
     (
-        "Turn IPv6 off until it is mended. sudo sysctl -w net.ipv6.conf.all.disable_ipv6=1"
-        "   (undo: sudo sysctl -w net.ipv6.conf.all.disable_ipv6=0)",
-        "Restart the router, or ask your provider why IPv6 gets no answer.",
+        "Take another nameserver. sudo resolvectl dns eth0 1.1.1.1   (undo: sudo resolvectl revert eth0)",
+        "Restart the router, or ask whoever runs the network why its nameserver is silent.",
     ),
     (
-        Finding("dns.system", "pass", "api.anthropic.com is 160.79.104.10 (12 ms)", {"ms": 12}, 12),
+        Finding("dns.system", "fail", "this machine's look-up of the name gets no answer", {}, 2500),
+        Finding("dns.servers", "fail", "192.168.1.1 gives no answer in 1.8 s", {}, 1800),
+        Finding("tcp.v4", "skip", "needs dns.system", {}, 0),
+        Finding("tcp.v6", "na", "no IPv6 here", {}, 0),
+        Finding("tls", "skip", "needs tcp", {}, 0),
+        Finding("http.api", "skip", "needs tls", {}, 0),
+    ),
+    CLOCK - 20,
+)
+PORTS = Why(
+    "All local ports are in use: no further connection to api.anthropic.com can be opened.",
+    ("Close what holds them: docker-proxy (process 812, 27,904).",),
+    (
+        _NAME,
+        Finding("tcp.v4", "fail", "160.79.104.10: no local port is free", {"ms": None}, 1),
+        Finding("tcp.v6", "na", "no IPv6 here", {}, 0),
+        Finding("ports.use", "fail", "28221 of 28232 local ports in use", {}, 30),
+    ),
+    CLOCK - 20,
+)
+IPV6 = Why(
+    "IPv6 to api.anthropic.com is broken: connections over it get no answer, while IPv4 works.",
+    ("Restart the router, or ask your provider why IPv6 gets no answer.",),
+    (
+        _NAME,
         Finding("tcp.v4", "pass", "160.79.104.10 answers in 24 ms", {"ms": 24}, 24),
         Finding("tcp.v6", "fail", "no answer from 2607:6bc0::10 in 1.5 s", {"ms": None}, 1500),
         Finding("tls", "pass", "trusted by this system", {}, 48),
@@ -71,18 +94,33 @@ IPV6 = Why(
     ),
     CLOCK - 20,
 )
-_BAD = tuple(one for one in IPV6.findings if one.state != "pass")
-REPORT = Report(
-    started=916.0,
-    kind="connection",
-    code="ETIMEDOUT",
-    symptoms=(replace(_SYMPTOM, t=CLOCK - 84.0, attempt=1),),
-    findings=(
-        Finding("api.path", "fail", f"{_ROUTE}: Connection timed out", {}, 5000),
-        *_BAD,
-    ),
-    retries_spent=4,
-)
+
+
+def report(why: Why, cause: str, **other: Any) -> Report:
+    bad = tuple(one for one in why.findings if one.state in ("warn", "fail"))
+    return Report(
+        started=916.0,
+        kind="connection",
+        code="ENOTFOUND",
+        cause=cause,  # type: ignore[arg-type]
+        confidence=0.9,
+        symptoms=(replace(_SYMPTOM, t=CLOCK - 84.0, attempt=1),),
+        findings=(Finding("api.path", "fail", f"{_ROUTE}: {_SAID[cause][1]}", {}, 5000), *bad),
+        retries_spent=4,
+        **other,
+    )
+
+
+_SAID = {
+    "dns.resolver_down": ("resolve", "Temporary failure in name resolution"),
+    "ports.exhausted": ("connect", "Cannot assign requested address"),
+    "ipv6.broken": ("connect", "Connection timed out"),
+}
+_NO_PORTS = replace(_SYMPTOM, code="EADDRNOTAVAIL")
+
+
+def failing(cause: str) -> PathSeen:
+    return path("fail", *_SAID[cause])
 
 
 def notices(*texts: str) -> Notices:
@@ -103,9 +141,10 @@ def worsening() -> dict[str, Any]:
 
 
 def retrying() -> dict[str, Any]:
+    first = Report(started=996.0, kind="connection", code="ENOTFOUND", symptoms=(_SYMPTOM,), retries_spent=4)
     state = State(
         phase="watching",
-        report=replace(REPORT, started=996.0, findings=(), symptoms=(_SYMPTOM,)),
+        report=first,
         symptom=_SYMPTOM,
         probing_since=997.0,
         care=Care(diagnosing=998.0),
@@ -116,55 +155,55 @@ def retrying() -> dict[str, Any]:
 def held() -> dict[str, Any]:
     state = State(
         phase="held",
-        report=replace(REPORT, cause="ipv6.broken", confidence=0.9),
+        report=report(NAMES, "dns.resolver_down"),
         symptom=_SYMPTOM,
         probing_since=918.0,
         hold_started=953.0,
     )
-    told = notices("IPv6 to api.anthropic.com is broken, IPv4 works.")
-    seen = path("fail", "connect", "Connection timed out")
-    return build(state, ABOUT, WALL, why=IPV6, path=seen, notices=told, vitals=dict(VITALS))
+    told = notices("No nameserver answers.")
+    seen = failing("dns.resolver_down")
+    return build(state, ABOUT, WALL, why=NAMES, path=seen, notices=told, vitals=dict(VITALS))
 
 
 def asking() -> dict[str, Any]:
-    question = Question("q1", HELPS.id, HELPS.title, HELPS.level)
     state = State(
-        policy=Policy(rungs=(HELPS,)),
+        policy=Policy(rungs=(WIDEN,)),
         phase="held",
-        report=replace(REPORT, cause="ipv6.broken", confidence=0.9),
-        symptom=_SYMPTOM,
+        report=replace(report(PORTS, "ports.exhausted"), code="EADDRNOTAVAIL"),
+        symptom=_NO_PORTS,
         probing_since=918.0,
         hold_started=953.0,
-        care=Care(question=question, asked_at=988.0),
+        care=Care(question=Question("q1", WIDEN.id, WIDEN.title, WIDEN.level), asked_at=988.0),
     )
     asked = {
         "id": "q1",
-        "remedy": HELPS.id,
-        "title": HELPS.title,
+        "remedy": WIDEN.id,
+        "title": WIDEN.title,
         "level": 3,
-        "text": "Connections over IPv6 get no answer; new ones are to go over IPv4.\n"
-        "  sudo -n sysctl -w net.ipv6.conf.all.disable_ipv6=1\n"
-        "To undo: sudo -n sysctl -w net.ipv6.conf.all.disable_ipv6=0",
+        "text": "More local ports, so that new connections can be opened.\n"
+        "  sudo -n sysctl -w net.ipv4.ip_local_port_range='15000 60999'\n"
+        "To undo: sudo -n sysctl -w net.ipv4.ip_local_port_range='32768 60999'",
     }
-    seen = path("fail", "connect", "Connection timed out")
-    return build(state, ABOUT, WALL, question=asked, why=IPV6, path=seen, vitals=dict(VITALS))
+    seen = failing("ports.exhausted")
+    vitals = {**VITALS, "ports": 28221}
+    return build(state, ABOUT, WALL, question=asked, why=PORTS, path=seen, vitals=vitals)
 
 
 def working() -> dict[str, Any]:
     """A remedy runs, after one that did not help."""
-    tried = Action("dns.flush", "failed", "done, and it did not help", CLOCK - 40, 2.1)
+    tried = Action("ports.free", "failed", "done, and it did not help", CLOCK - 40, 2.1)
     state = State(
-        policy=Policy(rungs=(HELPS,)),
+        policy=Policy(rungs=(WIDEN,)),
         phase="held",
-        report=replace(REPORT, cause="ipv6.broken", confidence=0.9, actions=(tried,)),
-        symptom=_SYMPTOM,
+        report=replace(report(PORTS, "ports.exhausted", actions=(tried,)), code="EADDRNOTAVAIL"),
+        symptom=_NO_PORTS,
         probing_since=918.0,
         hold_started=953.0,
-        care=Care(running=HELPS.id),
+        care=Care(running=WIDEN.id),
         past=Past(questions=1),
     )
-    seen = path("fail", "connect", "Connection timed out")
-    return build(state, ABOUT, WALL, why=IPV6, path=seen, running_since=994.0, vitals=dict(VITALS))
+    seen = failing("ports.exhausted")
+    return build(state, ABOUT, WALL, why=PORTS, path=seen, running_since=994.0, vitals=dict(VITALS))
 
 
 def down() -> dict[str, Any]:
@@ -172,7 +211,7 @@ def down() -> dict[str, Any]:
     failed = replace(_SYMPTOM, phase="failed", attempt=None, retry_in_s=None, text="API Error: timed out")
     state = State(
         phase="down",
-        report=replace(REPORT, cause="ipv6.broken", confidence=0.9),
+        report=replace(report(IPV6, "ipv6.broken"), code="ETIMEDOUT"),
         symptom=failed,
         probing_since=918.0,
         alive=970.0,

@@ -41,7 +41,8 @@ class Here:
     environ: dict[str, str]
 
     def state(self) -> dict[str, Any]:
-        """All settings of the network, its devices and routes, the machine, the container, and what runs."""
+        """All settings of the network, its devices, routes and rules, the machine, the container, and what
+        runs."""
         sysctls = self._output("sysctl", "-a").splitlines()
         return {
             "sysctl": [
@@ -52,8 +53,9 @@ class Here:
             "mtu": {row["ifname"]: row["mtu"] for row in json.loads(self._output("ip", "-j", "link"))},
             "routes": self._output("ip", "route"),
             "routes of IPv6": sorted(self._output("ip", "-6", "route").splitlines()),
+            "rules of the firewall": self._output("nft", "list", "ruleset"),
             "machine": self.machine(),
-            "container": json.loads((self.folder / "dockers.json").read_text())[0]["state"],
+            "container": self.container(),
         }
 
     def differences(self, before: dict[str, Any]) -> list[str]:
@@ -61,8 +63,16 @@ class Here:
         return [f"{key}: {_differing(before[key], now[key])}" for key in before if before[key] != now[key]]
 
     def machine(self) -> str:
+        """Its state; "" without one."""
+        if not (self.folder / "tarts").exists():
+            return ""
         rows = json.loads(self._output("tart", "list", "--format", "json"))
         return str({row["Name"]: row["State"] for row in rows}[MACHINE])
+
+    def container(self) -> str:
+        """Its state; "" without one."""
+        dockers = self.folder / "dockers.json"
+        return str(json.loads(dockers.read_text())[0]["state"]) if dockers.exists() else ""
 
     def start(self, id_: str, session: int, **request: Any) -> "subprocess.Popen[bytes]":
         """The runner of a remedy, for a session and a guard that are one process here."""
@@ -149,7 +159,25 @@ def machine(
     folder: Path, certificates: Certificates, scenario: str = "healthy", **files: str
 ) -> Iterator[Here]:
     """Raises namespaces.SetupError. `files` are those in a machine's folder: tests/fakes/machine.py."""
-    fakes = put(folder / "bin", "tart", "docker")
+    with placed(load(FOLDER / f"{scenario}.toml"), certificates, folder) as place:
+        environ = {**place.environ, "XDG_STATE_HOME": str(folder / "state")}
+        with guests(folder, environ, **files):
+            here = Here(place, folder, environ)
+            deadline = time.monotonic() + 60
+            while here.machine() != "running":
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            time.sleep(2)  # until the kernel has finished with the addresses of IPv6
+            yield here
+
+
+@contextmanager
+def guests(folder: Path, environ: dict[str, str], **files: str) -> Iterator[None]:
+    """A virtual machine of Tart and a container of Docker that run on this machine, and what `environ` needs
+    for that. `files`: as for `machine`."""
+    fakes = folder / "bin"
+    fakes.mkdir(exist_ok=True)
+    put(fakes, "tart", "docker")
     (fakes / "dockerd").symlink_to("/bin/sleep")  # an engine is known by its process
     tarts = folder / "tarts" / MACHINE
     tarts.mkdir(parents=True)
@@ -157,33 +185,26 @@ def machine(
         (tarts / name).write_text(text)
     rows = [{"id": "4e5f6a7b8c9d", "name": CONTAINER, "state": "running"}]
     (folder / "dockers.json").write_text(json.dumps(rows))
-    with placed(load(FOLDER / f"{scenario}.toml"), certificates, folder) as place:
-        environ = {
-            **place.environ,
-            "PATH": f"{fakes}{os.pathsep}{place.environ['PATH']}",
-            "XDG_STATE_HOME": str(folder / "state"),
-            "FAKE_TARTS": str(tarts.parent),
-            "FAKE_DOCKERS": str(folder / "dockers.json"),
-        }
-        socket = Path(environ["HOME"]) / ".docker" / "run" / "docker.sock"
-        socket.parent.mkdir(parents=True)
-        socket.touch()
-        here = Here(place, folder, environ)
-        engine = subprocess.Popen([str(fakes / "dockerd"), "100000"])
-        first = subprocess.Popen(
-            [str(fakes / "tart"), "run", "--suspendable", MACHINE], env=environ, start_new_session=True
-        )
-        try:
-            deadline = time.monotonic() + 60
-            while here.machine() != "running":
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            time.sleep(2)  # until the kernel has finished with the addresses of IPv6
-            yield here
-        finally:
-            engine.kill()
-            engine.wait()
-            with contextlib.suppress(OSError, ValueError):
-                os.kill(int((tarts / "pid").read_text()), signal.SIGKILL)
-            first.kill()
-            first.wait()
+    environ["PATH"] = f"{fakes}{os.pathsep}{environ['PATH']}"
+    environ["FAKE_TARTS"] = str(tarts.parent)
+    environ["FAKE_DOCKERS"] = str(folder / "dockers.json")
+    socket = Path(environ["HOME"]) / ".docker" / "run" / "docker.sock"
+    socket.parent.mkdir(parents=True)
+    socket.touch()
+    engine = subprocess.Popen([str(fakes / "dockerd"), "100000"])
+    first = subprocess.Popen(
+        [str(fakes / "tart"), "run", "--suspendable", MACHINE], env=environ, start_new_session=True
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not (tarts / "pid").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield
+    finally:
+        engine.kill()
+        engine.wait()
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(int((tarts / "pid").read_text()), signal.SIGKILL)
+        first.kill()
+        first.wait()

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def two(environment: None) -> None:
                     )
                 ],
                 evidence=[Finding("tcp.v4", "fail", "refused by 192.0.2.1", {"port": 443}, 12.34)],
-                actions=[Action("hold", "done", "at attempt 2", NOW + 2, 38.9)],
+                actions=[Action("hold.wait", "ok", "", NOW + 2, 38.9)],
                 outcome="recovered",
                 held_s=38.9,
                 downtime_s=41.2,
@@ -97,10 +98,15 @@ def test_nothing_yet(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_table(two: None, capsys: pytest.CaptureFixture[str]) -> None:
     header, newest, oldest = output(capsys).splitlines()
-    assert header.split() == ["ID", "WHEN", "WHAT", "CAUSE", "OUTCOME", "HELD", "DOWN", "RETRIES"]
-    assert re.split("  +", newest) == [LIVE, "Nov 21 18:03", "overloaded", "-", "open", "0.0s", "-", "0"]
+    assert header.split() == [
+        *("ID", "WHEN", "WHAT", "CAUSE", "HELPED", "OUTCOME", "DOWN", "HELD", "RETRIES", "SAVED")
+    ]
+    assert re.split("  +", newest) == [
+        *(LIVE, "2026-11-21 18:03", "overloaded", "-", "-", "open", "-", "-", "0", "-")
+    ]
     assert re.split("  +", oldest) == [
-        *(ID, "Nov 21 17:53", "connection ECONNRESET", "tcp.blocked", "recovered", "39s", "41s", "2")
+        *(ID, "2026-11-21 17:53", "connection ECONNRESET", "tcp.blocked", "pause", "recovered"),
+        *("41s", "39s", "2", "5"),
     ]
     assert output(capsys, "list") == "\n".join([header, newest, oldest, ""])
 
@@ -138,9 +144,12 @@ def test_show_tells_the_story_in_order(two: None, capsys: pytest.CaptureFixture[
         "recovered",
         "tcp.blocked (80% sure)",
         "2.1.330, profile generic",
+        "by its back-off it would have tried again 29s later, with 5 more retries",
         "17:53:12      +0.0 s  started",
         "retrying: connection ECONNRESET, attempt 2/10 (on the screen only) Retrying?[2J",
-        "17:53:14      +2.0 s  hold: done, at attempt 2 (39s)",
+        "17:53:14      +2.0 s  paused",
+        "17:53:53     +40.9 s  goes on after a pause of 39s",
+        "17:53:53     +40.9 s  the API answers again",
         "17:53:53     +41.2 s  ended: recovered",
         "fail  tcp.v4: refused by 192.0.2.1 (12 ms)",
     ]
@@ -156,6 +165,77 @@ def test_show_of_what_is_not_over(two: None, capsys: pytest.CaptureFixture[str])
     assert "ended" not in text
 
 
+def test_a_terminal_gets_what_fits(
+    two: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "70")
+    for argv in (["list"], ["show", ID], ["stats"]):
+        assert max(map(len, output(capsys, *argv).splitlines())) <= 70
+    header, newest, oldest, hint = output(capsys).splitlines()
+    assert (header.split()[0], newest[:4], oldest[:4]) == ("ID", "aaaa", "3f2a")
+    assert hint == "cc-guard incidents show aaaa tells one in order."
+    assert "Incident " + LIVE in output(capsys, *hint.split()[2:4])
+
+
+def test_stats_on_an_empty_history(capsys: pytest.CaptureFixture[str]) -> None:
+    assert output(capsys, "stats") == "No incidents so far: nothing has gone wrong under cc-guard.\n"
+    assert json.loads(output(capsys, "stats", "--json"))["incidents"] == 0
+    assert output(capsys, "export") == ""
+    assert json.loads(output(capsys, "export", "--json")) == []
+    assert output(capsys, "export", "--format", "csv").startswith("id,session,started_at,")
+    assert output(capsys, "list", "--days", "3").startswith("No incidents like that.")
+
+
+def test_stats_for_people_and_for_programs(two: None, capsys: pytest.CaptureFixture[str]) -> None:
+    text = output(capsys, "stats")
+    for part in ("2 incidents from 2026-11-21 17:53 to", "Computed, not measured", "tcp.blocked", "17-18  "):
+        assert part in text
+    document = json.loads(output(capsys, "stats", "--json"))
+    assert document["by_cause"]["tcp.blocked"] == {"count": 1, "recovered": 1, "downtime_s": 41.2}
+    assert document["by_client_version"]["not recorded"]["count"] == 1
+    assert document["by_hour"][17:19] == [1, 1]
+    assert document["saved"]["sooner"] == 1
+    assert document["saved"]["sooner_s"] == pytest.approx(70 - 41.2)
+    assert document["saved"]["not_recovered"] == 1
+    assert json.loads(output(capsys, "stats", "--json", "--session", "two"))["incidents"] == 1
+
+
+def test_a_report_names_nobody(
+    two: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = output(capsys, "report", "3f2a")
+    for part in ("# `connection ECONNRESET`: recovered", "`2.1.330`", "## Timeline", "## Findings", "[2J"):
+        assert part in text
+    assert "192.0.2.1" not in text
+    assert "192.0.2.1" in output(capsys, "report", "--with-addresses", ID)
+    document = json.loads(output(capsys, "report", ID, "--json"))
+    assert (document["id"], document["markdown"] + "\n") == (ID, text)
+
+
+def test_export_tells_in_order(two: None, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = output(capsys, "export").splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [ID, LIVE]
+    assert json.loads(lines[0]) == json.loads(output(capsys, "show", ID, "--json"))
+    assert output(capsys, "export", "--format", "json").splitlines() == lines
+    assert [one["id"] for one in json.loads(output(capsys, "export", "--json"))] == [ID, LIVE]
+
+
+def test_days_are_counted_back_from_now(two: None, capsys: pytest.CaptureFixture[str]) -> None:
+    with History() as store:
+        now = time.time()
+        store.save(
+            Incident(id="new", session="s", started_at=now, kind="tls", outcome="failed"), Owner.current()
+        )
+        store.save(
+            Incident(id="old", session="s", started_at=now - 9e5, kind="tls", outcome="failed"),
+            Owner.current(),
+        )
+    found = [one["id"] for one in json.loads(output(capsys, "--json", "--session", "s", "--days", "2"))]
+    assert found == ["new"]
+
+
 def test_what_a_dead_session_left_is_abandoned(capsys: pytest.CaptureFixture[str]) -> None:
     here = Owner.current()
     with History() as store:
@@ -163,7 +243,7 @@ def test_what_a_dead_session_left_is_abandoned(capsys: pytest.CaptureFixture[str
     assert json.loads(output(capsys, "show", "a", "--json"))["outcome"] == "abandoned"
 
 
-@pytest.mark.parametrize("argv", [["show", "nope"], ["show", "2026"], ["show", "nope", "--json"]])
+@pytest.mark.parametrize("argv", [["show", "nope"], ["show", "2026"], ["report", "nope"], ["show", "nope", "--json"]])
 def test_an_unknown_id_is_one_line(two: None, capsys: pytest.CaptureFixture[str], argv: list[str]) -> None:
     assert main(argv) == 1
     captured = capsys.readouterr()
@@ -180,6 +260,15 @@ def test_an_unknown_id_is_one_line(two: None, capsys: pytest.CaptureFixture[str]
         ["show"],
         ["show", "a", "b"],
         ["show", "a", "--limit", "1"],
+        ["report"],
+        ["report", "a", "--format", "csv"],
+        ["stats", "a"],
+        ["stats", "--limit", "3"],
+        ["list", "--format", "csv"],
+        ["export", "--format", "xml"],
+        ["export", "--format", "csv", "--json"],
+        ["show", "a", "--with-addresses"],
+        ["--days", "-1"],
         ["--limit", "0"],
         ["--limit", "x"],
         ["--what"],
@@ -205,6 +294,8 @@ def test_colour_only_for_people(
 ) -> None:
     assert "\x1b" not in output(capsys)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERM", "xterm")
     assert "\x1b[32mrecovered\x1b[m" in output(capsys)
     assert "\x1b" not in output(capsys, "--json")
     monkeypatch.setenv("NO_COLOR", "1")

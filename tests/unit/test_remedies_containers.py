@@ -57,8 +57,10 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
 
 
 def answering(machine: Machine, good: Any) -> None:
+    """Whether a request to the API gets an answer once something is changed; before, it gets none."""
+
     async def path_is_good(_: World) -> bool:
-        return bool(good())
+        return bool(journal.entries() and good())
 
     machine.env.setattr(proof, "path_is_good", path_is_good)
 

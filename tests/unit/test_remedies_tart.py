@@ -17,6 +17,7 @@ from cc_guard.remedies import journal, proof, undo
 from cc_guard.remedies.carry_out import Answer
 from cc_guard.remedies.fixes import tart
 from cc_guard.remedies.hands import Failed, Hands
+from cc_guard.remedies.remedy import Plan
 from cc_guard.remedies.world import World
 from tests.support.remedying import Machine, commands, done, here, planned, world
 
@@ -90,10 +91,10 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Tart]:
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, good: Any) -> None:
-    """Whether a request to the API gets an answer, now."""
+    """Whether a request to the API gets an answer once something is changed; before, it gets none."""
 
     async def path_is_good(_: World) -> bool:
-        return bool(good())
+        return bool(journal.entries() and good())
 
     monkeypatch.setattr(proof, "path_is_good", path_is_good)
     monkeypatch.setattr(tart, "_PATIENCE_S", 0.5)
@@ -101,6 +102,12 @@ def answering(monkeypatch: pytest.MonkeyPatch, good: Any) -> None:
 
 def where(*names: str) -> World:
     return world(cause="vm.interference", parameters={"tart": {"names": list(names)}})
+
+
+def tart_plan(where: World) -> Plan:
+    plan = planned("tart.suspend", where).plan
+    assert plan is not None
+    return plan
 
 
 def taken_back() -> list[str]:
@@ -122,6 +129,27 @@ def test_the_machine_is_the_cause(fake: Tart) -> None:
     wanted = ["tart", "run", "--suspendable", "--dir=src:/tmp/some where", "--no-graphics", DEV]
     assert [words[1:] for words in fake.processes()] == [wanted[1:]]
     assert journal.entries() == []
+
+
+def test_a_path_that_is_good_has_nothing_to_be_tested(fake: Tart) -> None:
+    """Or the first machine would be found guilty."""
+    fake.run(DEV, "--suspendable")
+
+    async def path_is_good(_: World) -> bool:
+        return True
+
+    fake.machine.env.setattr(proof, "path_is_good", path_is_good)
+    answer = done("tart.suspend", where())
+    assert (answer.status, answer.detail, answer.commands) == ("unfit", "the API answers without it", [])
+    assert fake.state(DEV) == "running"
+
+
+def test_short_of_memory_it_is_the_doctor_who_tells(fake: Tart) -> None:
+    """The API may answer all the while."""
+    fake.run(DEV, "--suspendable")
+    looked = world(cause="memory.pressure")
+    assert tart_plan(looked).proof == "doctor"
+    assert tart_plan(where()).proof == "path"
 
 
 def test_the_machine_is_not_the_cause(fake: Tart) -> None:

@@ -46,6 +46,7 @@ def _container() -> str:
         return "podman"
     try:
         with open("/run/systemd/container") as file:
-            return file.read().strip()
+            kind = file.read().strip()
     except (OSError, ValueError):
         return ""
+    return "" if kind == "wsl" else kind  # systemd takes WSL for one: github.com/systemd/systemd/pull/11932

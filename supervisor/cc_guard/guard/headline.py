@@ -68,7 +68,7 @@ _DOWN_OF_KIND: Mapping[Kind, _Said] = {
     ),
     "auth": _Said("SIGNED OUT", "bad", "The API does not accept the sign-in of Claude Code."),
 }
-_WAITS = "The API answers again. Claude Code is told to go on at the right moment: for now, {}."
+_WAITS = "The API answers again. cc-guard tells Claude Code to go on as soon as it can; at the moment, {}."
 
 
 def of(state: State, observe: bool, asks: bool) -> dict[str, str]:
@@ -81,7 +81,8 @@ def of(state: State, observe: bool, asks: bool) -> dict[str, str]:
 
 def _of(state: State, observe: bool, asks: bool) -> _Said:
     if asks:
-        return _ASKS
+        meanwhile = " Claude Code is paused meanwhile." if state.phase == "held" else ""
+        return _ASKS._replace(text=_ASKS.text + meanwhile)
     if state.suspended:
         return _SUSPENDED
     kind = state.report.kind if state.report else None
@@ -90,7 +91,7 @@ def _of(state: State, observe: bool, asks: bool) -> _Said:
         return said._replace(text=said.text + _ANSWERS) if state.path_noted and said is _RETRYING else said
     if state.phase == "down":
         if state.care.waits_for:
-            return _DOWN._replace(tone="busy", text=_WAITS.format(state.care.waits_for))
+            return _Said("WAITING", "busy", _WAITS.format(state.care.waits_for))
         return _DOWN_OF_KIND.get(kind, _DOWN) if kind else _DOWN
     if state.past.tripped and state.phase == "idle":
         return _TRIPPED

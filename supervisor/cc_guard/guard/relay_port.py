@@ -39,6 +39,11 @@ class RelayPort:
         lengths = len(now).to_bytes(2, "big") + len(at_release).to_bytes(2, "big")
         self._send(link.NOTICE, link.OFFSET.pack(offset) + lengths + now + at_release + mend)
 
+    def say(self, offset: int, data: bytes) -> None:
+        """Bytes for the terminal that change nothing on the screen, at most link.SAY_LIMIT of them. Answered
+        by `said` or `unsaid`."""
+        self._send(link.SAY, link.OFFSET.pack(offset) + data)
+
     def modes(self, reset: bytes) -> None:
         self._send(link.MODES, reset)
 

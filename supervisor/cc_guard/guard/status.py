@@ -139,9 +139,14 @@ def _incident(state: State, why: Why | None, wall: float) -> dict[str, Any]:
         "held_s": round(report.held_s, 1),
         "retries_spent": report.retries_spent,
         "next_try_at": iso(next_try) if next_try is not None else None,
-        "findings": [_finding(finding) for finding in report.findings[-_FINDINGS:]],
+        "findings": [_finding(finding) for finding in _told(report)[-_FINDINGS:]],
         "actions": [_action(action, state) for action in report.actions[-_ACTIONS:]],
     }
+
+
+def _told(report: Report) -> list[Finding]:
+    """Without those of the path probe: `route` has the latest, and the others are over."""
+    return [finding for finding in report.findings if finding.probe != "api.path"]
 
 
 def _began(report: Report, wall: float) -> float:

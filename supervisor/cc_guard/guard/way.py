@@ -13,7 +13,7 @@ from cc_guard.incident.record import Finding, ProbeState, iso
 _LONGEST = 200
 
 _TITLES = {
-    "dns": "name",
+    "dns": "DNS",
     "tcp": "connection",
     "v4": "IPv4",
     "v6": "IPv6",

@@ -10,6 +10,8 @@ Policy = Literal["auto", "ask", "suggest", "off"]
 
 # Of a cause; below that, a remedy is only told.
 SURE_ENOUGH_TO_ACT = 0.7
+# A remedy that is its own test needs no more than a hypothesis (cc_guard.diagnose.rules.GUESS).
+SURE_ENOUGH_TO_TEST = 0.3
 SURE_ENOUGH_TO_TELL = 0.5
 _MOST_TRIES = 2  # "what failed twice is not repeated in the same incident"
 _LEVEL_ASKED = 3  # needs root: never without a question
@@ -19,7 +21,8 @@ _LEVEL_TOLD = 4  # outside this system: never done by us
 @dataclass(frozen=True)
 class Rung:
     """A remedy as this machine's profile allows it. `level` 0 to 4 as in DESIGN section 7. `until`: when a
-    change is undone."""
+    change is undone. `trial`: it is a test of its own cause: the path is probed before and after it, and
+    what changed nothing is taken back at once."""
 
     id: str
     level: int
@@ -27,6 +30,7 @@ class Rung:
     causes: tuple[Cause, ...]
     title: str = ""
     until: Literal["incident", "session"] = "session"
+    trial: bool = False
 
     @property
     def allowed(self) -> Policy:
@@ -47,12 +51,13 @@ def next_rung(
 ) -> Rung | None:
     """The next remedy to carry out or to ask about. `rungs` are in the order in which they are preferred
     within a level; `tries` counts how often each was carried out in this incident."""
-    if confidence < SURE_ENOUGH_TO_ACT:
-        return None
     fit = [
         rung
         for rung in _serving(rungs, cause)
-        if rung.allowed in ("auto", "ask") and rung.id not in refused and tries.get(rung.id, 0) < _MOST_TRIES
+        if rung.allowed in ("auto", "ask")
+        and confidence >= (SURE_ENOUGH_TO_TEST if rung.trial else SURE_ENOUGH_TO_ACT)
+        and rung.id not in refused
+        and tries.get(rung.id, 0) < _MOST_TRIES
     ]
     return min(fit, key=lambda rung: (tries.get(rung.id, 0), rung.level), default=None)
 

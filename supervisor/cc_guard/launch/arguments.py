@@ -30,6 +30,8 @@ _OWN_SESSION = words(
     --resume-session-at --rewind-files
     """
 )
+# With one of these a client leaves some settings files, or all status lines, out (2.1.330, --help).
+_NO_STATUS_LINE = words("--setting-sources --bare --safe-mode --restricted")
 # Which of several --settings a client takes: first word of argv, or last option. Read off the code of
 # 1.0.88, 1.0.120, 2.0.60, 2.1.160, 2.1.190 and 2.1.330; between those it was not looked at. From 1.0.120
 # to 2.0.60 the form --settings=X is without effect; we take it for what it says.
@@ -79,6 +81,7 @@ def prepare(
     spool: str,
     file: str,
     read_settings: "Callable[[str], str]",
+    status_line: "Callable[[object], str] | None" = None,
 ) -> Launch:
     """The launch for the user's `args` on a client of this `version`.
 
@@ -86,7 +89,8 @@ def prepare(
     get nothing of ours. `file` is where settings can be written that hold the user's own: those may be
     secret, so they never stand in the arguments unless the user put them there. `read_settings` gives the
     JSON text for a value of --settings, or raises OSError or ValueError; then the user's settings reach the
-    client as they are, without our hooks.
+    client as they are, without our hooks. `status_line` gives the command that is to be the client's status
+    line, empty for none of ours, for what --settings has under that name.
     """
     options, operand = scan(args)
     names = {option.name for option in options}
@@ -95,7 +99,9 @@ def prepare(
     launch = Launch(list(args), _chosen_session(options))
     commands = {event: hooks.command(hook, spool, event) for event in hooks.events(version)}
     if _is_text(hook + spool):
-        _add_settings(launch, options, version, commands, file, read_settings)
+        if status_line is None or names & _NO_STATUS_LINE:
+            status_line = _no_status_line
+        _add_settings(launch, options, version, commands, file, read_settings, status_line)
     if not names & _OWN_SESSION:
         launch.session_id = session_id
         launch.args[:0] = ["--session-id", session_id]
@@ -116,6 +122,10 @@ def _chosen_session(options: "list[Option]") -> "str | None":
     return next(option.value for option in reversed(options) if option.name == "--session-id")
 
 
+def _no_status_line(given: object) -> str:
+    return ""
+
+
 def _is_text(path: str) -> bool:
     """Settings are UTF-8: a path that is not can't be written there."""
     try:
@@ -132,11 +142,12 @@ def _add_settings(
     commands: "dict[str, str]",
     file: str,
     read_settings: "Callable[[str], str]",
+    status_line: "Callable[[object], str]",
 ) -> None:
     background = version >= _BACKGROUND_SINCE
     given = [option for option in options if option.name == "--settings"]
     if not given:
-        text = hooks.settings(commands)
+        text = hooks.settings(commands, status_line(None))
         launch.put_settings(0, 0, text, text if background else file)
         return
     taken = _taken(given, version)
@@ -144,7 +155,7 @@ def _add_settings(
     if taken is None or taken.value is None:
         return
     try:
-        text = hooks.merged(read_settings(taken.value), commands)
+        text = hooks.merged(read_settings(taken.value), commands, status_line)
     except (OSError, ValueError, hooks.CannotMerge):
         return
     launch.own_settings = None

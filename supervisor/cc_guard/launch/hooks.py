@@ -6,6 +6,8 @@ measured on 1.0.120, 2.0.44, 2.0.60 and 2.1.77), so each event has the first ver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cc_guard.launch.version import Version
 
 # From the list of events in the npm package of that version; for the two late ones the list of the
@@ -43,17 +45,19 @@ def shell_quote(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 
-def settings(commands: "dict[str, str]") -> str:
-    """Settings with nothing but our hooks: one command for each event."""
+def settings(commands: "dict[str, str]", status_line: str = "") -> str:
+    """Settings with nothing but our hooks, one command for each event, and the command of a status line."""
     entries = [
         f'"{event}":[{{"hooks":[{{"type":"command","command":{_json_string(text)},"timeout":{_TIMEOUT_S}}}]}}]'
         for event, text in commands.items()
     ]
-    return f'{{"hooks":{{{",".join(entries)}}}}}'
+    line = f',"statusLine":{{"type":"command","command":{_json_string(status_line)}}}' if status_line else ""
+    return f'{{"hooks":{{{",".join(entries)}}}{line}}}'
 
 
-def merged(user: str, commands: "dict[str, str]") -> str:
-    """The user's settings (JSON text) with our hooks behind theirs. Raises CannotMerge."""
+def merged(user: str, commands: "dict[str, str]", status_line: "Callable[[object], str]") -> str:
+    """The user's settings (JSON text) with our hooks behind theirs. `status_line` gives the command of the
+    status line, empty for none of ours, for the `statusLine` in those settings. Raises CannotMerge."""
     import json
 
     try:
@@ -65,6 +69,9 @@ def merged(user: str, commands: "dict[str, str]") -> str:
             raise CannotMerge
         for event, entries in json.loads(settings(commands))["hooks"].items():
             hooks[event] = hooks.get(event, []) + entries
+        line = theirs.get("statusLine", {})
+        if isinstance(line, dict) and (command := status_line(line or None)):
+            theirs["statusLine"] = {**line, "type": "command", "command": command}
         return json.dumps(theirs, allow_nan=False)
     except (ValueError, RecursionError) as error:
         raise CannotMerge from error

@@ -35,6 +35,7 @@ REPAINT = 0x57  # make the client draw everything anew (a change of size and bac
 TYPE = 0x54  # TYPING + bytes: type them if the output still ends at the offset; relay/typist.py
 RESTART = 0x41  # COUNT of words + the words of the new client's command line + NAME=VALUE or NAME (away with
 #                 it) for its environment, each ended by NUL
+SAY = 0x59  # OFFSET + bytes: to the terminal, once, if the client's output still ends at the offset
 ADMIT = 0x4B  # OFFSET + one byte: what was typed during a restart goes to the client (1) or to nobody (0)
 
 # What TYPE types.
@@ -44,6 +45,7 @@ ERASE = b"e"  # takes it back
 DRAFT = b"d"  # one line of the user's own
 PASTE = b"p"  # the same as a bracketed paste, with line ends and tabs
 
+SAY_LIMIT = 4096  # bytes
 QUEUE_LIMIT = 256 * 1024
 ARGV_LIMIT = QUEUE_LIMIT // 2  # a longer command line is not told: its guard restarts nothing
 RECORDING_QUEUE_LIMIT = 64 * 1024 * 1024  # seconds of all that a client can write: nothing is to be missing

@@ -8,6 +8,8 @@ HOLD: `held OFFSET` or `refused`, then `released REASON`: `guard` (asked for), `
 Escape), `input` (the buffer for typed text is full), `lease`, `outside` (somebody else sent SIGCONT),
 `signal`, `exit`.
 
+SAY: `said`, or `unsaid`: output has come since, or the client has ended.
+
 TYPE: `typed text`, `typed submit`, `typed draft`, or `untyped REASON` and nothing was typed: `output` (it
 does not end at the offset), `key` (the user types), `held`, `queued` (typed bytes wait), `background`
 (another program has the terminal, or the client is stopped, gone or not ready), `standing` (words of ours are
@@ -371,6 +373,8 @@ class Relay:
             self._release("guard")
         elif kind == link.NOTICE:
             self._notice(payload)
+        elif kind == link.SAY and link.OFFSET.size < len(payload) <= link.OFFSET.size + link.SAY_LIMIT:
+            self._say(payload)
         elif kind == link.MODES:
             self.modes = payload
             self.line.order(payload)
@@ -437,6 +441,15 @@ class Relay:
             self.bytes.say(payload[head:release])
             self.hold.at_release = payload[release : release + release_length]
             self.hold.mend = payload[release + release_length :]
+
+    def _say(self, payload: bytes) -> None:
+        """Between two frames, as a notice; nothing is left of it that would have to be taken back."""
+        there = link.OFFSET.unpack_from(payload)[0] == self.bytes.offset and not self.bytes.to_terminal
+        if there and self.status is None:
+            self.bytes.say(payload[link.OFFSET.size :])
+            self.tell(b"said")
+        else:
+            self.tell(b"unsaid")
 
     def _repaint(self) -> None:
         rows, columns, width, height = struct.unpack("HHHH", self._winsize)

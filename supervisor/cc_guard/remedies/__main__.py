@@ -124,6 +124,7 @@ def _listed() -> list[dict[str, Any]]:
             "level": remedy.level(here),
             "most": remedy.most(here),
             "until": remedy.until,
+            "trial": remedy.trial,
             "by_guard": remedy.by_guard,
         }
         for remedy in registry.all_remedies()

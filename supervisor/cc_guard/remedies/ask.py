@@ -46,7 +46,7 @@ async def sweep() -> list[Row]:
 
 
 async def remedies() -> list[Row]:
-    """All of them, as they are on this machine: id title text causes level most until by_guard."""
+    """All of them, as they are on this machine: id title text causes level most until trial by_guard."""
     return _rows(await _asked(["list"], {}, _PLAN_S))
 
 

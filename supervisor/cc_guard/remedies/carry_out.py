@@ -92,7 +92,9 @@ async def carry_out(
     except Refused as error:
         first, _, rest = str(error).partition("\n")
         answer.status, answer.detail, answer.more = "refused", first, rest
-    except (Failed, Unfit, Busy) as error:
+    except Unfit as error:
+        answer.status, answer.detail = "unfit", str(error)
+    except (Failed, Busy) as error:
         answer.status, answer.detail = "failed", str(error)
     answer.commands = [done.to_json() for done in hands.done]
     return answer
@@ -113,6 +115,8 @@ async def _any_of(steps: Sequence[Step], hands: Hands) -> None:
 async def _move_until_it_helps(
     remedy: Remedy, plan: Plan, world: World, owners: Owners, hands: Hands, answer: Answer
 ) -> None:
+    if plan.proof == "path" and await proof.helped(world, plan.proof, 0.0):
+        raise Unfit("the API answers without it")
     told = []
     for move in plan.moves:
         entry = await _make(remedy, move, owners, hands)

@@ -76,6 +76,12 @@ class Plan:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
+def proof_of_a_pause(cause: Cause | None) -> Proof:
+    """For whoever uses this machine's memory and network beside the client: memory may be short while the API
+    answers; of the network, the path tells."""
+    return "doctor" if cause == "memory.pressure" else "path"
+
+
 def everywhere(level: Level) -> Callable[[Facts], Level]:
     return lambda facts: level
 
@@ -83,8 +89,9 @@ def everywhere(level: Level) -> Callable[[Facts], Level]:
 @dataclass(frozen=True)
 class Remedy:
     """`level` may depend on the machine. `policy` is the most that a profile can make of it, `until` when its
-    change has to be undone, "" when it leaves none. `plan` may raise Unfit; without one, the guard itself
-    carries the remedy out. `plan` alone and the rest by the guard: `by_guard`."""
+    change has to be undone, "" when it leaves none. `trial`: carrying it out is the test whether it serves,
+    so a mere hypothesis is reason enough. `plan` may raise Unfit; without one, the guard itself carries the
+    remedy out. `plan` alone and the rest by the guard: `by_guard`."""
 
     id: str
     title: str
@@ -94,6 +101,7 @@ class Remedy:
     plan: "Callable[[World], Awaitable[Plan]] | None" = None
     policy: Policy = "auto"
     until: Until = ""
+    trial: bool = False
     by_guard: bool = False
 
     def most(self, facts: Facts) -> Policy:

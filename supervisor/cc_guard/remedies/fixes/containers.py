@@ -10,7 +10,7 @@ from cc_guard.diagnose import processes, tools
 from cc_guard.diagnose.probes.vms import running_engines, socket_of
 from cc_guard.remedies.hands import Hands, program
 from cc_guard.remedies.knob import GONE, Knob
-from cc_guard.remedies.remedy import Move, Plan, Remedy, Step, Unfit, everywhere
+from cc_guard.remedies.remedy import Move, Plan, Remedy, Step, Unfit, everywhere, proof_of_a_pause
 from cc_guard.remedies.world import World
 
 _TIMEOUT_S = 3.0
@@ -78,7 +78,7 @@ def _pausing(engine: str) -> Callable[[World], Awaitable[Plan]]:
             "API answers), and lets it go on afterwards; at once, if it was not the cause."
         )
         moves = tuple(Move(container, "running", "paused") for container in running)
-        return Plan(text, moves=moves, check=("docker ps",), proof="path", patience_s=_PATIENCE_S)
+        return Plan(text, moves=moves, check=("docker ps",), proof=proof_of_a_pause(world.cause), patience_s=_PATIENCE_S)
 
     return plan
 
@@ -109,6 +109,7 @@ REMEDIES = tuple(
         everywhere(2),
         _pausing(engine),
         until="incident",
+        trial=True,
     )
     for engine, label in (("docker", "Docker"), ("orbstack", "OrbStack"), ("colima", "Colima"))
 )

@@ -21,7 +21,7 @@ from cc_guard.diagnose import tools
 from cc_guard.diagnose.probes.vms import parse_tart
 from cc_guard.remedies.hands import Failed, Hands, Unclear, program
 from cc_guard.remedies.knob import GONE, Knob
-from cc_guard.remedies.remedy import Move, Plan, Remedy, Step, Unfit, everywhere
+from cc_guard.remedies.remedy import Move, Plan, Remedy, Step, Unfit, everywhere, proof_of_a_pause
 from cc_guard.remedies.world import World
 
 _LIST_TIMEOUT_S = 5.0
@@ -169,7 +169,7 @@ async def _suspend(world: World) -> Plan:
         "command afterwards; at once, if it was not the cause."
     )
     moves = tuple(Move(machine, "running", "suspended") for machine in able)
-    return Plan(text, moves=moves, check=("tart list",), proof="path", patience_s=_PATIENCE_S)
+    return Plan(text, moves=moves, check=("tart list",), proof=proof_of_a_pause(world.cause), patience_s=_PATIENCE_S)
 
 
 async def _stop(world: World) -> Plan:
@@ -182,7 +182,7 @@ async def _stop(world: World) -> Plan:
         f"{'; '.join(shlex.join(machine.argv) for machine in machines)}"
     )
     moves = tuple(Move(machine, "running", "stopped") for machine in machines)
-    return Plan(text, moves=moves, check=("tart list",), proof="path", patience_s=_PATIENCE_S)
+    return Plan(text, moves=moves, check=("tart list",), proof=proof_of_a_pause(world.cause), patience_s=_PATIENCE_S)
 
 
 REMEDIES = (
@@ -196,6 +196,7 @@ REMEDIES = (
         everywhere(2),
         _suspend,
         until="incident",
+        trial=True,
     ),
     Remedy(
         "tart.stop",
