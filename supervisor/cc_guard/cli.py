@@ -13,10 +13,13 @@ usage: cc-guard [OPTIONS] claude [ARGS...]       run Claude Code; ARGS reach it 
        cc-guard [OPTIONS] -- PROGRAM [ARGS...]   another name or path of the client
        cc-guard explain [--json] [TEXT... | -]
        cc-guard doctor [--json] [--url URL]      why the API is not reached, and what to do
-       cc-guard incidents [list | show ID] [--json]
+       cc-guard incidents [list | show ID | stats | report ID | export] [--json]
+       cc-guard panel [--session ID]             what the guard of a session sees and does, beside it
        cc-guard profiles [list | show NAME | which | check FILE] [--json]
        cc-guard replay FILE.cast... [--json]     what detection says about a recording
+       cc-guard answer [yes | no | always | never]   what a session asks, from any other window
        cc-guard restore [--json]                 take back what a session that died has changed
+       cc-guard completion bash | zsh | fish     a script that completes commands and options
 
 options:
   --profile NAME   the machine profile to use (default: found by itself)
@@ -36,8 +39,18 @@ examples:
 While cc-guard holds the client, Ctrl-] lets it go on at once.
 """
 
-COMMANDS = ("answer", "doctor", "explain", "incidents", "profiles", "replay", "restore")
-PLANNED = ("panel", "demo")
+COMMANDS = (
+    "answer",
+    "completion",
+    "doctor",
+    "explain",
+    "incidents",
+    "panel",
+    "profiles",
+    "replay",
+    "restore",
+)
+PLANNED = ("demo",)
 
 USAGE_ERROR = 2
 _WITH_VALUE = {"--profile": "name", "--record": "file"}
@@ -113,6 +126,10 @@ def _dispatch(argv: list[str]) -> int:
         from cc_guard.commands import answer
 
         return answer.main(rest)
+    if word == "completion":
+        from cc_guard.commands import completion
+
+        return completion.main(rest)
     if word == "doctor":
         from cc_guard.short_lived import keep_garbage
 
@@ -128,6 +145,10 @@ def _dispatch(argv: list[str]) -> int:
         from cc_guard.commands import incidents
 
         return incidents.main(rest)
+    if word == "panel":
+        from cc_guard.commands import panel
+
+        return panel.main(rest)
     if word == "profiles":
         from cc_guard.commands import profiles
 
@@ -189,7 +210,7 @@ def _guard(name: str, args: list[str], options: dict[str, str]) -> int:
         except record_file.CannotRecord as error:
             return _fail(str(error), USAGE_ERROR)
         words.append(f"command={shlex.join([name, *args])[:_COMMAND_LIMIT]}")
-    return _session(program, name, args, words, environ)
+    return _session(program, name, args, options, words, environ)
 
 
 def _headless(
@@ -233,12 +254,19 @@ def _wrong_signatures() -> str:
     return ""
 
 
-def _session(program: str, name: str, args: list[str], words: list[str], environ: dict[str, str]) -> int:
+def _session(
+    program: str,
+    name: str,
+    args: list[str],
+    options: dict[str, str],
+    words: list[str],
+    environ: dict[str, str],
+) -> int:
     """`words` are the guard's, besides those that the launch adds."""
     from cc_guard.launch.session import prepare_session
     from cc_guard.relay import session
 
-    launch = prepare_session(program, args)
+    launch = prepare_session(program, args, options)
     try:
         status = session.run(program, [name, *launch.args], environ, [*launch.words, *words])
     except session.CannotRun as error:

@@ -154,17 +154,20 @@ class History:
         open one, and some hundreds at once at most. How many were forgotten.
 
         Made to be called at every start: with nothing to forget it takes no lock, and under a millisecond."""
-        before = time.time() - keep_days * 86400.0 if keep_days else -math.inf
+        limit = (time.time() - keep_days * 86400.0 if keep_days else -math.inf, "")
         with _explained(self._path):
-            excess = self._db.execute(
-                "SELECT started_at, id FROM incidents ORDER BY started_at DESC, id DESC LIMIT 1 OFFSET ?",
-                (keep_incidents,),
-            ).fetchone()
-            newest = excess if excess and keep_incidents else (-math.inf, "")
+            ((count,),) = self._db.execute("SELECT COUNT(*) FROM incidents")
+            if keep_incidents and count > keep_incidents:
+                excess = self._db.execute(
+                    "SELECT started_at, id FROM incidents ORDER BY started_at DESC, id DESC LIMIT 1 OFFSET ?",
+                    (keep_incidents,),
+                ).fetchone()
+                limit = max(limit, excess)
+            # The first condition is for the index.
             found = self._db.execute(
-                "SELECT id FROM incidents WHERE (started_at < ? OR (started_at, id) <= (?, ?))"
-                f" AND outcome != 'open' ORDER BY started_at LIMIT {_PRUNED_AT_ONCE}",
-                (before, *newest),
+                "SELECT id FROM incidents WHERE started_at <= ?1 AND (started_at, id) <= (?1, ?2)"
+                f" AND outcome != 'open' ORDER BY started_at, id LIMIT {_PRUNED_AT_ONCE}",
+                limit,
             ).fetchall()
             if not found:
                 return 0

@@ -81,6 +81,9 @@ class Session:
             "the client did not give up",
         )
 
+    def another(self, count: int) -> None:
+        self.until(lambda: len(self.incidents()) == count, 30, "no incident")
+
     def mend(self) -> None:
         self.api.set_fault("none")
         self.mended_at = time.time()
@@ -191,6 +194,29 @@ def login(version: str, found: Outcome) -> None:
         found.expect(found.outcome == "recovered", "not recovered")
 
 
+def again(version: str, found: Outcome) -> None:
+    """Two restarts in one session. (At a resume 1.0.120 begins, at times, a second file, which the next one
+    does not find: it keeps what was said before the first.)"""
+    with Session(version) as session:
+        session.ready()
+        session.say("say first words", "● first words")
+        for count, prompt in enumerate(("say back again", "say once more"), 1):
+            session.api.set_fault("status:401,old=yes")
+            session.terminal.prompt(prompt)
+            session.another(count)
+            incident = session.ended(60)
+            time.sleep(1.0)
+        session.api.set_fault("none")
+        session.say("say last words", "● last words")
+        found.tell(incident)
+        found.expect(found.outcome == "recovered", "not recovered")
+        said = json.dumps(session.asked("say last words")[-1].body["messages"])
+        kept = [words in said for words in ("say first words", "say back again", "say once more")]
+        if version.startswith("1."):
+            kept = kept[:1]
+        found.expect(all(kept), f"the conversation is not whole: {kept}")
+
+
 def _hands_off(session: Session, found: Outcome, pids: list[int]) -> None:
     """Nothing is typed and nothing killed, however good the path is."""
     session.mend()
@@ -295,11 +321,13 @@ def overloaded(version: str, found: Outcome) -> None:
         session.mend()
         incident = session.ended(120)
         found.tell(incident)
-        found.expect(found.actions == ["client.nudge:ok"], "other actions")
+        found.expect(
+            [a for a in found.actions if "suggested" not in a] == ["client.nudge:ok"], "other actions"
+        )
         found.expect(found.outcome == "recovered", "not recovered")
 
 
-SHORT = (nudge, sticky, login, draft, menu, permission, tool, streaming, observed)
+SHORT = (nudge, sticky, login, again, draft, menu, permission, tool, streaming, observed)
 LONG = (overloaded,)
 
 

@@ -11,11 +11,13 @@ The network is a namespace of its own, with real settings; the virtual machine a
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,8 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes import put
+from tests.netns.namespaces import Namespace
 from tests.netns.scenario import FOLDER, Place, load, placed
-from tests.netns.servers import Certificates
+from tests.netns.servers import API_4, API_6, Certificates
 
 CHANGING = ("ports.widen", "mtu.lower", "ipv6.prefer_v4", "tart.suspend", "docker.pause")
 # Not the name of another test's machine, whose process runs here, too.
@@ -39,6 +42,10 @@ class Here:
     place: Place
     folder: Path
     environ: dict[str, str]
+
+    @property
+    def namespace(self) -> Namespace:
+        return Namespace(self.place.before[self.place.before.index("exec") + 1])
 
     def state(self) -> dict[str, Any]:
         """All settings of the network, its devices, routes and rules, the machine, the container, and what
@@ -72,7 +79,11 @@ class Here:
     def container(self) -> str:
         """Its state; "" without one."""
         dockers = self.folder / "dockers.json"
-        return str(json.loads(dockers.read_text())[0]["state"]) if dockers.exists() else ""
+        if not dockers.exists():
+            return ""
+        with dockers.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH)  # as the fake's engine
+            return str(json.load(file)[0]["state"])
 
     def start(self, id_: str, session: int, **request: Any) -> "subprocess.Popen[bytes]":
         """The runner of a remedy, for a session and a guard that are one process here."""
@@ -208,3 +219,38 @@ def guests(folder: Path, environ: dict[str, str], **files: str) -> Iterator[None
             os.kill(int((tarts / "pid").read_text()), signal.SIGKILL)
         first.kill()
         first.wait()
+
+
+@contextmanager
+def in_the_way(who: str, here: Here) -> Iterator[None]:
+    """Connections to the API are refused while the machine (the container) runs; of another one, always."""
+
+    def is_there() -> bool:
+        if who == "beside machine":
+            return True
+        if who == "container":
+            return here.container() == "running"
+        return not (here.folder / "tarts" / MACHINE / "saved").exists()
+
+    done = threading.Event()
+    reset = "tcp dport 443 reject with tcp reset"
+    rules = [f"ip daddr {API_4} {reset}", f"ip6 daddr {API_6} {reset}"]
+
+    def watch() -> None:
+        while not done.is_set():
+            with contextlib.ExitStack() as cut:
+                if is_there():
+                    cut.enter_context(here.namespace.nft(outgoing=rules))
+                while is_there() and not done.wait(0.05):
+                    pass
+            while not is_there() and not done.wait(0.05):
+                pass
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    time.sleep(0.5)
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join(30)

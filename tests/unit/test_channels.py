@@ -422,7 +422,7 @@ def test_switching_back_and_forth_leaves_no_file_open(client: Client) -> None:
     if os.path.isdir("/proc/self/fd"):
         targets = [os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
         folder = os.path.realpath(client.transcript().parent)
-        assert sum(target.startswith(folder) for target in targets) == 1
+        assert sum(target.startswith(folder) for target in targets) == 2
 
 
 @pytest.mark.parametrize("path", ["a\x00b", "/dev/zero", "/", "relative/nowhere", "\ud800", "x" * 5000])
@@ -532,3 +532,25 @@ def test_whatever_a_row_says(client: Client, rows: list[dict[str, Any]]) -> None
     for symptom, _ in client.symptoms:
         json.dumps(symptom.to_json(), allow_nan=False)
     assert channels.retry_until < time.monotonic() + 8 * 24 * 3600
+
+
+def test_a_resumed_conversation_of_1_0_120_is_where_its_start_says(client: Client) -> None:
+    """All its other hooks name the file of the conversation that was resumed."""
+    client.answer("of before", ago=60)
+    guarded = client.guarded((1, 0, 120), resumed=True)
+    client.hook("SessionStart", session=FORKED, source="resume")
+    guarded.poll()
+    client.hook("UserPromptSubmit")
+    guarded.poll()
+    client.answer("of now", session=FORKED)
+    guarded.poll()
+    assert [source for _, source in client.progress] == ["transcript"]
+
+
+def test_the_first_rows_of_a_conversation_may_be_there_before_its_hook_is_read(client: Client) -> None:
+    guarded = client.guarded()
+    client.answer("of before", ago=60, session=FORKED)
+    client.hook("UserPromptSubmit", session=FORKED)
+    client.answer("at once", session=FORKED)
+    guarded.poll()
+    assert len(client.progress) == 1

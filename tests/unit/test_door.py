@@ -8,7 +8,6 @@ import stat
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +32,24 @@ QUESTION = {
 class World:
     def __init__(self, path: Path) -> None:
         self.path = str(path / "g.sock")
-        self.answers: list[tuple[str, str]] = []
-        self.door = Door(self.path, self.on_answer)
+        self.asked: list[tuple[Any, ...]] = []
+        self.door = Door(self.path, self)
 
-    def on_answer(self, question: str, given: str) -> str:
-        self.answers.append((question, given))
+    def answer(self, question: str, answer: str) -> str:
+        self.asked.append(("answer", question, answer))
         return "" if question == "q1" else "it is not asked any more"
+
+    def release(self) -> str:
+        self.asked.append(("release",))
+        return ""
+
+    def retry(self) -> str:
+        self.asked.append(("retry",))
+        return "Claude Code is not waiting for anything"
+
+    def observe(self, on: bool) -> str:
+        self.asked.append(("observe", on))
+        return ""
 
 
 def play(path: Path, story: Callable[[World], Awaitable[None]]) -> World:
@@ -82,7 +93,56 @@ def test_an_answer_reaches_the_guard_and_is_answered(tmp_path: Path) -> None:
             writer.write(json.dumps(message).encode() + b"\n")
             reply = await says(reader)
             assert (reply["type"], reply["ok"]) == ("answered", ok)
-        assert world.answers == [("q1", "yes"), ("q2", "yes")]
+        assert world.asked == [("answer", "q1", "yes"), ("answer", "q2", "yes")]
+
+    play(tmp_path, story)
+
+
+def test_what_else_may_be_asked_for(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        reader, writer = await connect(world)
+        await says(reader)
+        wanted = ({"type": "release"}, {"type": "retry"}, {"type": "observe", "on": True})
+        replies = []
+        for message in wanted:
+            writer.write(json.dumps({"v": 1, **message}).encode() + b"\n")
+            replies.append(await says(reader))
+        assert [(one["to"], one["ok"]) for one in replies] == [
+            ("release", True),
+            ("retry", False),
+            ("observe", True),
+        ]
+        assert replies[1]["why"] == "Claude Code is not waiting for anything"
+        assert world.asked == [("release",), ("retry",), ("observe", True)]
+
+    play(tmp_path, story)
+
+
+def test_who_asks_too_often_is_heard_later_and_nobody_waits(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        _, greedy = await connect(world)
+        greedy.write(b'{"v": 1, "type": "release"}\n' * 2000)
+        await asyncio.sleep(0.5)
+        assert 1 <= len(world.asked) <= 12, "twenty a second"
+        reader, writer = await connect(world)
+        await says(reader)
+        writer.write(b'{"v": 1, "type": "observe", "on": false}\n')
+        async with asyncio.timeout(1):
+            assert (await says(reader))["to"] == "observe"
+
+    play(tmp_path, story)
+
+
+def test_it_knows_whether_anybody_is_there(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        assert not world.door.watched
+        reader, writer = await connect(world)
+        await says(reader)
+        assert world.door.watched
+        writer.close()
+        async with asyncio.timeout(5):
+            while world.door.watched:
+                await asyncio.sleep(0.01)
 
     play(tmp_path, story)
 
@@ -93,6 +153,15 @@ def test_an_answer_reaches_the_guard_and_is_answered(tmp_path: Path) -> None:
         {"v": 2, "type": "answer", "question": "q1", "answer": "yes"},
         {"v": 1, "type": "run", "question": "q1", "answer": "rm -rf /"},
         {"v": 1, "type": "answer"},
+        {"v": 1, "type": "answer", "question": "q1", "answer": "perhaps"},
+        {"v": 1, "type": "answer", "question": {}, "answer": "yes"},
+        {"v": 1, "type": "answer", "question": "q1", "answer": ["yes"]},
+        {"v": 1, "type": "observe"},
+        {"v": 1, "type": "observe", "on": "true"},
+        {"v": 1, "type": ["release"]},
+        {"v": 1, "type": {"release": 1}},
+        {"type": "release"},
+        {"v": 1},
         ["answer"],
         None,
     ],
@@ -103,7 +172,7 @@ def test_what_is_not_an_answer_does_nothing(tmp_path: Path, message: Any) -> Non
         await says(reader)
         writer.write(json.dumps(message).encode() + b"\n")
         assert (await says(reader))["ok"] is False
-        assert world.answers == []
+        assert world.asked == []
 
     play(tmp_path, story)
 
@@ -117,7 +186,7 @@ def test_noise_does_nothing(tmp_path: Path, noise: bytes) -> None:
         await writer.drain()
         reader, _ = await connect(world)
         assert (await says(reader))["type"] == "state", "others are served"
-        assert world.answers == []
+        assert world.asked == []
 
     play(tmp_path, story)
 
@@ -193,14 +262,18 @@ def guards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *states: dict[str, A
     heard: list[Any] = []
     ready, over = threading.Event(), threading.Event()
 
-    def hear(number: int, question: str, given_answer: str) -> str:
-        heard.append((number, question, given_answer))
-        return ""
+    class Asked(World):
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def answer(self, question: str, answer: str) -> str:
+            heard.append((self.number, question, answer))
+            return ""
 
     async def serve() -> None:
         doors = []
         for number, state in enumerate(states):
-            one = Door(path_of(paths.runtime_dir(), 100 + number), partial(hear, number))
+            one = Door(path_of(paths.runtime_dir(), 100 + number), Asked(number))
             await one.open()
             one.publish(state)
             doors.append(one)

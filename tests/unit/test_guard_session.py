@@ -176,6 +176,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         hold=SimpleNamespace(enabled=True, after_attempt=2, release_byte=0x1D),
         probe=SimpleNamespace(interval_s=0.1, timeout_s=2.0),
         title=SimpleNamespace(enabled=True),
+        history=SimpleNamespace(keep_days=365, keep_incidents=2000),
+        notify=SimpleNamespace(osc="auto", title=True, bell=False),
     )
     monkeypatch.setattr(settings_cache, "load", lambda options: settings)
     return tmp_path

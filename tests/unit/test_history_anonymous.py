@@ -17,7 +17,9 @@ LABELS = ("path", "home", "in", "user", "host")
 BOB = Identity(("/home/bob", "/data/people/bob"), ("bob", "Bob Jones"), ("bobs-mac.example.net", "bobs-mac"))
 
 # What may stand around a word in a sentence, in JSON, in a URL.
-around = st.sampled_from(["", " ", "\t", "\n", '"', "'", "(", ")", "[", "]", "=", ",", ";", "/", "@", "<", ">", "`"])
+around = st.sampled_from(
+    ["", " ", "\t", "\n", '"', "'", "(", ")", "[", "]", "=", ",", ";", "/", "@", "<", ">", "`"]
+)
 prose = st.text(st.sampled_from("xyz .:,;/-_(){}[]<>'\"`\n%~0123456789é"), max_size=30)
 name = st.text(string.ascii_lowercase + string.digits + "-_.é", min_size=2, max_size=12).filter(
     lambda text: text[0].isalpha() and text[-1].isalpha() and text not in (*LABELS, "root", "localhost")
@@ -72,7 +74,7 @@ def test_what_is_taken_out(text: str, expected: str) -> None:
         "/etc/resolv.conf and /usr/local/lib",
         "bobby and kebob",
         "root may do it",
-        "certificate of github.com by \"Let's Encrypt\"",
+        'certificate of github.com by "Let\'s Encrypt"',
     ],
 )
 def test_what_helps_stays(text: str) -> None:

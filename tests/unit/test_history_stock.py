@@ -59,6 +59,11 @@ def test_a_countdown_on_the_screen_is_believed() -> None:
     assert found.sooner_s == pytest.approx(20.0 - 5.3)
 
 
+def test_a_countdown_that_is_rounded_up_saves_nothing() -> None:
+    row = Symptom(T, "connection", "retrying", attempt=2, max_attempts=10, retry_in_s=2.0)
+    assert compare(outage(30.0, symptoms=[row])) == compare(outage(30.0))
+
+
 def test_a_long_outage_counts_as_a_session_and_not_as_time() -> None:
     assert compare(outage(LAST_S + SLACK_S + 0.1)) == stock.Stock("ended", None, 8)
     assert compare(outage(LAST_S + SLACK_S - 0.1)).fate == "unknown"
@@ -141,7 +146,9 @@ def test_a_longer_outage_never_spares_fewer_retries(one: float, other: float) ->
 def test_what_came_after_the_hold_does_not_matter(lasts_s: float, later: list[float]) -> None:
     """cc-guard has changed it: a client that was let through once shows rows that stock would not."""
     plain = outage(lasts_s)
-    rows = [Symptom(T + t, "connection", "retrying", attempt=9, max_attempts=10, retry_in_s=0.1) for t in later]
+    rows = [
+        Symptom(T + t, "connection", "retrying", attempt=9, max_attempts=10, retry_in_s=0.1) for t in later
+    ]
     assert compare(outage(lasts_s, symptoms=[*plain.symptoms, *rows])) == compare(plain)
 
 

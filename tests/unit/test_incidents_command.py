@@ -148,8 +148,8 @@ def test_show_tells_the_story_in_order(two: None, capsys: pytest.CaptureFixture[
         "17:53:12      +0.0 s  started",
         "retrying: connection ECONNRESET, attempt 2/10 (on the screen only) Retrying?[2J",
         "17:53:14      +2.0 s  paused",
-        "17:53:53     +40.9 s  goes on after a pause of 39s",
         "17:53:53     +40.9 s  the API answers again",
+        "17:53:53     +40.9 s  goes on after a pause of 39s",
         "17:53:53     +41.2 s  ended: recovered",
         "fail  tcp.v4: refused by 192.0.2.1 (12 ms)",
     ]
@@ -243,7 +243,9 @@ def test_what_a_dead_session_left_is_abandoned(capsys: pytest.CaptureFixture[str
     assert json.loads(output(capsys, "show", "a", "--json"))["outcome"] == "abandoned"
 
 
-@pytest.mark.parametrize("argv", [["show", "nope"], ["show", "2026"], ["report", "nope"], ["show", "nope", "--json"]])
+@pytest.mark.parametrize(
+    "argv", [["show", "nope"], ["show", "2026"], ["report", "nope"], ["show", "nope", "--json"]]
+)
 def test_an_unknown_id_is_one_line(two: None, capsys: pytest.CaptureFixture[str], argv: list[str]) -> None:
     assert main(argv) == 1
     captured = capsys.readouterr()

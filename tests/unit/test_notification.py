@@ -5,11 +5,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cc_guard.guard.announcer import Announcer
+from cc_guard.guard.notices import retitle, title_bytes
 from cc_guard.guard.notification import notification
+from cc_guard.screen.model import Screen
 from cc_guard.settings import Notify
 
 ON, OFF, BELL = Notify(), Notify(osc="off"), Notify(osc="off", bell=True)
@@ -82,6 +84,30 @@ def test_no_words_can_end_the_sequence_early(environ: dict[str, str], words: str
         assert len(body) < 250
     if environ["TERM"] == "foot" and pieces:
         assert pieces[0].count(b";") == 3
+
+
+@settings(deadline=None)
+@given(TERMINALS, st.text(max_size=60))
+def test_nothing_changes_on_the_screen(environ: dict[str, str], words: str) -> None:
+    screen = Screen(40, 5)
+    screen.feed(b"\x1b]0;title\x07one\r\n\x1b[1mtwo")
+    screen.feed(notification(environ, words, Notify(bell=True)))
+    screen.feed(b"!")
+    assert screen.text().rstrip() == "one\ntwo!"
+    assert screen.title == "title"
+    assert screen.at_rest
+
+
+def test_another_title_during_a_hold_and_the_old_one_back() -> None:
+    now, restore = title_bytes("paused", "Claude")
+    screen = Screen(40, 5)
+    for data, title in (
+        (now, "paused"),
+        (retitle("cc-guard\x1b asks"), "cc-guard asks"),
+        (restore, "Claude"),
+    ):
+        screen.feed(data)
+        assert screen.title == title
 
 
 # -- when it is said
@@ -160,7 +186,8 @@ def test_a_terminal_that_is_told_nothing() -> None:
     stage.announcer.tell("one")
     stage.announcer.attempt()
     assert stage.said == []
-    assert stage.announcer.bytes_for("two") == b""
+    stage.announcer.tell("two", b"title")
+    assert stage.said == [(7, b"title")]
 
 
 def test_the_port_sends_what_the_relay_understands() -> None:

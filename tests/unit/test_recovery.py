@@ -16,7 +16,7 @@ from cc_guard.incident.record import Cause, Finding, Kind, Symptom
 WALL = 1_800_000_000.0
 SAFE = Moment("empty", keys_s=60.0, session=True)
 FLUSH = Rung("dns.flush", 2, "auto", ("dns.stale", "dns.resolver_down"), "Empty the DNS cache")
-TART = Rung("tart.suspend", 2, "ask", ("vm.interference",), "Suspend the VM", until="incident")
+TART = Rung("tart.suspend", 2, "ask", ("vm.interference",), "Suspend the VM", until="incident", trial=True)
 WIDEN = Rung("ports.widen", 3, "auto", ("ports.exhausted",), "Widen the port range")
 NETSH = Rung("wsl.dns", 4, "auto", ("wsl.network",), "DNS of WSL")
 LOGIN = Rung("auth.login", 2, "ask", ("auth.expired",), "Log in again")
@@ -298,6 +298,73 @@ def test_a_guess_is_not_acted_upon() -> None:
     assert not [e for _ in range(20) for e in run.tick(1) if isinstance(e, m.Run)]
 
 
+def test_a_test_needs_no_more_than_a_guess() -> None:
+    tart = replace(TART, policy="auto")
+    run = Run(m.Policy(nudge=True, restart=True, rungs=(tart, FLUSH)))
+    run.retrying(1)
+    run.probe(False)
+    run.diagnosed("vm.interference", 0.3)
+    assert m.Run("tart.suspend", apply=True) in run.tick()
+    for sure, trial, found in (
+        (0.3, True, True),
+        (0.29, True, False),
+        (0.69, False, False),
+        (0.7, False, True),
+    ):
+        rung = replace(tart, trial=trial)
+        assert (next_rung((rung,), "vm.interference", sure, {}, ()) is not None) == found
+    assert next_rung((tart,), "vm.interference", 0.9, {"tart.suspend": 1}, ()) is None, "it has its answer"
+
+
+def test_what_turns_out_to_be_unfit_is_not_asked_any_more() -> None:
+    run = Run()
+    run.retrying(1)
+    run.probe(False)
+    run.diagnosed("ports.exhausted")
+    assert any(isinstance(e, m.Ask) and e.question for e in run.tick())
+    assert m.Ask(None) in run.do(m.Ran("ports.widen", "unfit", "it is as wide as can be"), after=0.5)
+    assert not [e for _ in range(20) for e in run.tick(1) if isinstance(e, m.Ask | m.Run)]
+    assert run.report.actions == (), "nothing was done"
+
+
+def test_the_client_goes_on_before_the_remedy_is_proven() -> None:
+    """The change has its effect while its own check still runs."""
+    run = Run()
+    run.retrying(1)
+    run.probe(False)
+    run.diagnosed("dns.stale")
+    run.tick()
+    run.do(m.Progressed("transcript"), after=1.5)
+    assert run.report.outcome == "recovered"
+    (action,) = run.report.actions
+    assert (action.remedy, action.status, action.duration_s) == ("dns.flush", "ok", 1.5)
+    run.tick(5)
+    run.retrying(1, after=10)
+    assert not run.do(m.Ran("dns.flush", "ok", "", 3.0)), "it belongs to the incident before"
+    run.do(m.Exited())
+    assert run.report.actions == ()
+
+
+def test_the_user_leaves_while_a_remedy_is_carried_out() -> None:
+    run = Run()
+    run.retrying(1)
+    run.probe(False)
+    run.diagnosed("dns.stale")
+    run.tick()
+    run.do(m.Exited(), after=1)
+    assert [(a.remedy, a.status) for a in run.report.actions] == [("dns.flush", "failed")]
+
+
+@pytest.mark.parametrize(("cause", "asked"), [("mtu.blackhole", True), ("ports.exhausted", False)])
+def test_a_small_request_that_is_answered_says_nothing_of_large_ones(cause: Cause, asked: bool) -> None:
+    rung = Rung("mtu.lower", 3, "ask", (cause,), "Send smaller packets")
+    run = Run(m.Policy(nudge=True, restart=True, rungs=(rung,)))
+    run.retrying(2)
+    run.probe(True)
+    run.diagnosed(cause)
+    assert any(isinstance(e, m.Ask) and e.question for e in run.good(3)) == asked
+
+
 def test_always_and_never_hold_for_the_session() -> None:
     for answer, expected in (("always", True), ("never", False)):
         run = Run()
@@ -497,6 +564,8 @@ class AnyOrder(RuleBasedStateMachine):
                 assert rung is not None
                 assert rung.policy != "off"
                 if effect.apply:
+                    assert before.report is not None
+                    assert rung.trial or (before.report.confidence or 0.0) >= 0.7
                     assert rung.level in (1, 2, 3)
                     assert not before.past.tripped
                     if rung.level == 3 or rung.policy == "ask":

@@ -15,6 +15,7 @@ import pytest
 from cc_guard.owner import Owner
 from cc_guard.remedies import journal, proof, registry, undo
 from cc_guard.remedies.carry_out import Answer, carry_out, plan_only
+from cc_guard.remedies.fixes.ports import Sysctl
 from cc_guard.remedies.hands import Hands
 from cc_guard.remedies.journal import Owners
 from cc_guard.remedies.remedy import Level, Move, Plan, Policy, Remedy, Step, Unfit, everywhere
@@ -363,12 +364,27 @@ def process(*words: str, request: str = "{}", **more: Any) -> subprocess.Complet
     return subprocess.run(argv, input=request, capture_output=True, text=True, timeout=60, **more)
 
 
+def test_undo_for_a_session_that_was_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its guard lives on for a moment, knows the relay by its process id alone, and has to take back."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    folder = tmp_path / "state" / "cc-guard" / "undo"
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as relay:
+        knob = Sysctl("net.no.such.thing")
+        owners = Owners(Owner.of(relay.pid), Owner.current())
+        journal.write(journal.new("ports.widen", knob, "1", "2", "session", owners))
+        other = process("undo", "--session", str(os.getpid()))
+        assert (other.stdout.strip(), len(list(folder.glob("*.json")))) == ("[]", 1)
+        relay.kill()
+    assert '"outcome": "nothing"' in process("undo", "--session", str(relay.pid)).stdout
+    assert list(folder.glob("*.json")) == []
+
+
 def test_the_list() -> None:
     import json
 
     rows = json.loads(process("list").stdout)
     assert [row["id"] for row in rows] == [one.id for one in registry.all_remedies()]
-    assert set(rows[0]) == {"id", "title", "text", "causes", "level", "most", "until", "by_guard"}
+    assert set(rows[0]) == {"id", "title", "text", "causes", "level", "most", "until", "trial", "by_guard"}
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,10 @@ def test_defaults() -> None:
         "probe": {"interval_s": 0.3, "timeout_s": 5.0},
         "headless": {"enabled": True, "wait_s": 1800.0},
         "doctor": {"status_page": True},
+        "history": {"keep_days": 365, "keep_incidents": 2000},
         "title": {"enabled": True},
+        "statusline": {"enabled": True},
+        "notify": {"osc": "auto", "title": True, "bell": False},
     }
 
 

@@ -85,6 +85,8 @@ def test_their_output_errors_and_status_are_as_without_us(
     assert run(wrapped(command, folder), shell)[::2] == stock[::2]
     if "no-such" not in command:  # shells name themselves and a line there
         assert run(wrapped(command, folder), shell) == stock
+    if shell == ["zsh"] and "$0" in command:
+        return  # which is a sourced file's name there
     statusline.write(folder, command)
     assert run(wrapped("echo old", folder), shell)[::2] == stock[::2]
 

@@ -63,8 +63,9 @@ class TranscriptTail:
     A file that was replaced or has become shorter is read again from its beginning.
     """
 
-    def __init__(self, path: str, from_end: bool = False) -> None:
-        """`from_end`: what the file holds now is passed over; a resumed session brings old errors."""
+    def __init__(self, path: str, from_end: bool = False, look_back: int = 0) -> None:
+        """`from_end`: what the file holds now is passed over but for its last `look_back` bytes; a resumed
+        session brings old errors."""
         self.path = path
         self._file = -1
         self._inode = (0, 0)
@@ -72,7 +73,7 @@ class TranscriptTail:
         self._line = bytearray()
         self._overlong = False
         if from_end and self._open():
-            self._skip_to_end()
+            self._skip_to_end(look_back)
 
     def close(self) -> None:
         if self._file >= 0:
@@ -116,9 +117,9 @@ class TranscriptTail:
         self._line.clear()
         self._overlong = False
 
-    def _skip_to_end(self) -> None:
-        """Behind the last complete line: the rest of one that is being written belongs to the old ones."""
-        self._offset = os.fstat(self._file).st_size
+    def _skip_to_end(self, look_back: int) -> None:
+        """To the beginning of a line: the rest of one that is being written belongs to the old ones."""
+        self._offset = max(os.fstat(self._file).st_size - look_back, 0)
         if self._offset and os.pread(self._file, 1, self._offset - 1) != b"\n":
             self._overlong = True
 

@@ -13,6 +13,7 @@ from cc_guard.guard import medic
 from cc_guard.guard.arguments import Arguments
 from cc_guard.guard.front import Front
 from cc_guard.guard.profile import configured
+from cc_guard.guard.quiet import QuietChannels
 from cc_guard.guard.relay_port import RelayPort
 from cc_guard.guard.reviver import Reviver
 from cc_guard.guard.signin import SignIn
@@ -63,6 +64,7 @@ class Aid:
         self._sign_in = SignIn(arguments.program)
         self._medic = medic.Medic(arguments.settings, self._sign_in, self._on_ran)
         self.front = Front(arguments, choices, step, state)
+        self.quiet = QuietChannels(arguments, choices, port, watch.frames)
 
     async def open(self) -> resolved.Profile:
         """Take back what dead sessions left, find out what may be done here, and let others in. What can't be
@@ -80,6 +82,7 @@ class Aid:
         return profile
 
     async def close(self) -> None:
+        self.quiet.close()
         await self._medic.close()
         await self.front.close()
 
@@ -101,6 +104,7 @@ class Aid:
     def relay_says(self, words: list[str]) -> None:
         self._typist.event(words)
         self._reviver.event(words)
+        self.quiet.event(words)
 
     def command_line(self, words: list[str]) -> None:
         self._reviver.words = words
@@ -123,6 +127,7 @@ class Aid:
             moment = self.moment()
             if not against_typing(moment):
                 self._reviver.give_back()
+        self.quiet.tick(self._state())
         self.front.session = self._session
         self.front.show()
 

@@ -17,13 +17,15 @@ from cc_guard.incident.record import Cause, Finding, ProbeState, Symptom
 
 _DEADLINE_S = 20.0  # the doctor's own is 6 s; a machine out of memory takes longer to start it
 _LARGEST = 4 * 1024 * 1024
+_NETWORK = "link.route"
 # Taken when the guard starts, and the same for all its diagnoses: what happened to the clocks since then.
 _STARTED = clocks.mark()
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """`findings` are those that did not pass, `looked_at` all of them, `fix` what people can do."""
+    """`findings` are those that did not pass, and which network it was; `looked_at` all of them, `fix` what
+    people can do."""
 
     cause: Cause
     confidence: float
@@ -78,7 +80,8 @@ def read(out: bytes) -> Diagnosis | None:
             )
             for one in document["findings"]
         )
-        findings = tuple(one for one in looked_at if one.state in ("fail", "warn"))
+        kept = (one for one in looked_at if one.state in ("fail", "warn") or one.probe == _NETWORK)
+        findings = tuple(kept)
         cause = cast(Cause, verdict["cause"] if verdict["cause"] in get_args(Cause) else "unknown")
         fix = tuple(map(str, verdict["fix"]))
         summary = str(verdict["summary"])

@@ -22,7 +22,6 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Callable
 from typing import Any, Literal, Protocol, cast, get_args
 
 VERSION = 1
@@ -49,9 +48,9 @@ class Requests(Protocol):
 class Door:
     """The socket at `path`, while it is open."""
 
-    def __init__(self, path: str, requests: "Requests | Callable[[str, str], str]") -> None:
+    def __init__(self, path: str, requests: Requests) -> None:
         self._path = path
-        self._requests = _OnlyAnswers(requests) if callable(requests) else requests
+        self._requests = requests
         self._guests: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._state: dict[str, Any] = {}
@@ -144,22 +143,6 @@ class Door:
 
 
 _UNKNOWN = "there is no such request"
-
-
-class _OnlyAnswers:
-    """Of a guard that takes answers to its questions and nothing else."""
-
-    def __init__(self, answer: Callable[[str, str], str]) -> None:
-        self.answer = answer
-
-    def release(self) -> str:
-        return _UNKNOWN
-
-    def retry(self) -> str:
-        return _UNKNOWN
-
-    def observe(self, on: bool) -> str:
-        return _UNKNOWN
 
 
 def path_of(runtime_dir: str, relay: int) -> str:

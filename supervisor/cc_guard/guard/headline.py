@@ -71,8 +71,12 @@ _DOWN_OF_KIND: Mapping[Kind, _Said] = {
 _WAITS = "The API answers again. cc-guard tells Claude Code to go on as soon as it can; at the moment, {}."
 
 
-def of(state: State, observe: bool, asks: bool) -> dict[str, str]:
+def of(state: State, observe: bool, asks: bool, warning: str = "") -> dict[str, str]:
+    """`warning`: what gets worse, while nothing has failed yet."""
     said = _of(state, observe, asks)
+    if warning and said in (_OK, _OBSERVING):
+        text = warning.removeprefix("Getting worse: ")
+        said = _Said("GETTING WORSE", "warn", text[:1].upper() + text[1:])
     text = said.text
     if observe and state.report is not None:
         text += " cc-guard only observes."

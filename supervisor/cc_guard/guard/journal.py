@@ -16,7 +16,9 @@ class Journal:
     """A history that can't be written must not stop the guard from guarding: the error goes to the guard's
     log once, and `problem` keeps it for people."""
 
-    def __init__(self, session: str) -> None:
+    def __init__(self, session: str, keep: tuple[int, int] = (0, 0)) -> None:
+        """`keep`: days and incidents, as History.prune has them."""
+        self._keep = keep
         self._session = session
         self.profile = GENERIC.name
         self._owner = Owner.current()
@@ -31,6 +33,7 @@ class Journal:
         try:
             self._history = History()
             self._history.abandon_dead()
+            self._history.prune(*self._keep)
         except Exception as error:
             self._failed(error)
 

@@ -10,6 +10,11 @@ def title_bytes(text: str, before: str) -> tuple[bytes, bytes]:
     return f"{_PUSH}\x1b]0;{_plain(text)}\x07".encode(), restore.encode()
 
 
+def retitle(text: str) -> bytes:
+    """Other words in place of those of `title_bytes`, which still brings back what was there before."""
+    return f"\x1b]0;{_plain(text)}\x07".encode()
+
+
 def key_name(key: int) -> str:
     """A control byte as people write it: 0x1d is Ctrl-]."""
     return f"Ctrl-{chr(key | 0x40)}"

@@ -75,7 +75,7 @@ class GuardSession:
         )
         self._aid = Aid(arguments, settings, self._port, self._watch, known, self._step, lambda: self._state)
         session = arguments.session or f"unnamed-{int(time.time())}"
-        self._journal = Journal(session)
+        self._journal = Journal(session, (settings.history.keep_days, settings.history.keep_incidents))
         if arguments.version:
             self._journal.client_version = ".".join(map(str, arguments.version))
         listeners = [self._aid] if self._recording is None else [self._recording, self._aid]
@@ -146,6 +146,7 @@ class GuardSession:
 
     def on_frame(self, settled: bool) -> None:
         self._holder.attempt()
+        self._aid.quiet.frame()
         now = self._loop.time()
         if settled and now - self._modes_at >= _MODES_EVERY_S:
             screen = self._frames.screen
@@ -228,6 +229,7 @@ class GuardSession:
                     self._ask_why(symptom, started)
                 case machine.Record(report):
                     self._journal.record(report)
+                    self._aid.quiet.over(report)
                 case _:
                     self._aid.carry_out(effect)
 

@@ -92,6 +92,7 @@ def build(
     it; `why` the doctor's last word on this incident; `path` the last probe of the way to the API;
     `running_since` when the remedy that runs was begun, on the machine's clock."""
     rows = notices.to_json() if notices else []
+    warning = str(vitals.get("warning") or "") if vitals else ""
     return {
         "session": about.session,
         "relay": about.relay,
@@ -103,7 +104,7 @@ def build(
         "breaker": state.past.tripped,
         "suspended": state.suspended,
         "phase": state.phase,
-        "headline": headline.of(state, observe, question is not None),
+        "headline": headline.of(state, observe, question is not None, warning),
         "route": way.route(path, why),
         "incident": _incident(state, why, wall) if state.report is not None else None,
         "doing": _doing(state, about, wall, running_since),

@@ -55,6 +55,8 @@ class Account:
         if progressed is not None and good_at is not None:
             incident.recovery_s = max(0.0, progressed - good_at)
 
-    def save(self) -> None:
+    def save(self, keep: tuple[int, int]) -> None:
+        """`keep`: days and incidents, as History.prune has them."""
         with History() as history:
             history.save(self.incident, self._owner)
+            history.prune(*keep)

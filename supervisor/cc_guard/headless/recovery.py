@@ -160,7 +160,7 @@ class Recovery:
 
     def _save(self, account: Account) -> None:
         try:
-            account.save()
+            account.save((self._settings.history.keep_days, self._settings.history.keep_incidents))
         except Exception as error:
             self._job.log(error)
 

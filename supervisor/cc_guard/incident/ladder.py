@@ -13,7 +13,8 @@ SURE_ENOUGH_TO_ACT = 0.7
 # A remedy that is its own test needs no more than a hypothesis (cc_guard.diagnose.rules.GUESS).
 SURE_ENOUGH_TO_TEST = 0.3
 SURE_ENOUGH_TO_TELL = 0.5
-_MOST_TRIES = 2  # "what failed twice is not repeated in the same incident"
+# "What failed twice is not repeated in the same incident": issue 5; a test has had its answer.
+_MOST_TRIES = 2
 _LEVEL_ASKED = 3  # needs root: never without a question
 _LEVEL_TOLD = 4  # outside this system: never done by us
 
@@ -57,7 +58,7 @@ def next_rung(
         if rung.allowed in ("auto", "ask")
         and confidence >= (SURE_ENOUGH_TO_TEST if rung.trial else SURE_ENOUGH_TO_ACT)
         and rung.id not in refused
-        and tries.get(rung.id, 0) < _MOST_TRIES
+        and tries.get(rung.id, 0) < (1 if rung.trial else _MOST_TRIES)
     ]
     return min(fit, key=lambda rung: (tries.get(rung.id, 0), rung.level), default=None)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from cc_guard.incident import events as e
 from cc_guard.incident.ladder import Rung, next_rung, to_tell
 from cc_guard.incident.moment import Moment, against_restart, against_typing
-from cc_guard.incident.record import Kind, Outcome
+from cc_guard.incident.record import Cause, Kind, Outcome
 from cc_guard.incident.state import Care, Question, State, path, with_action
 
 NUDGE = "continue"
@@ -25,6 +25,8 @@ UNSEEN_S = 5.0
 # How long after it gave up a client is told to go on, where the API itself was the trouble. Its own ten
 # retries have taken three minutes already; `retry-after` is seconds to a minute as a rule.
 _LATER_S: dict[Kind, float] = {"server_error": 30.0, "overloaded": 120.0, "rate_limit": 120.0}
+# What the path's probe, one small request of its own, meets nothing of.
+_NOT_ON_THE_PATH: tuple[Cause, ...] = ("process.stuck", "mtu.blackhole")
 PATH_KINDS: tuple[Kind, ...] = ("connection", "timeout", "stall", "proxy")
 NUDGED_KINDS: tuple[Kind, ...] = (
     *PATH_KINDS,
@@ -141,6 +143,8 @@ def ran(state: State, event: e.Ran, now: float) -> tuple[State, list[e.Effect]]:
         # Found out while the user was asked: there is nothing to say yes to.
         care = replace(care, question=None, refused=(*care.refused, event.remedy))
         return replace(state, care=care), [e.Ask(None)]
+    if event.remedy != care.running and event.status != "suggested":
+        return state, []  # of an incident before, which has it already; or nothing that could be told
     state = with_action(state, event.remedy, event.status, event.detail, now - event.took_s, event.took_s)
     if event.status == "suggested":
         return state, [e.Notify(event.detail)]
@@ -171,7 +175,7 @@ def answered(state: State, event: e.Answered, now: float) -> tuple[State, list[e
         past = replace(past, never=(*past.never, question.remedy))
     state = replace(state, past=past)
     if event.answer in ("yes", "always"):
-        care = replace(care, question=None, running=question.remedy)
+        care = replace(care, question=None, running=question.remedy, began=now)
         return replace(state, care=care), [e.Ask(None), e.Run(question.remedy, apply=True)]
     return _refuse(state, question, "refused", "you said no", now)
 
@@ -189,6 +193,7 @@ def prompted(state: State, now: float) -> tuple[State, list[e.Effect]]:
 
 def close(state: State, now: float) -> tuple[State, list[e.Effect]]:
     """At the end of the incident: what must not outlive it."""
+    state = _with_unfinished(state, now)
     report, care, past = state.report, state.care, state.past
     assert report is not None
     effects: list[e.Effect] = []
@@ -207,6 +212,17 @@ def close(state: State, now: float) -> tuple[State, list[e.Effect]]:
         past = replace(past, tripped=True)
         effects.append(e.Notify("Told twice to go on, and it did not: hands off until you speak."))
     return replace(state, past=past), effects
+
+
+def _with_unfinished(state: State, now: float) -> State:
+    """A change takes effect before it is proven: the client may go on in between."""
+    care, report = state.care, state.report
+    if not care.running or report is None:
+        return state
+    went_on = report.progressed is not None
+    why = "Claude Code went on while this was done" if went_on else "the incident ended while this was done"
+    status = "ok" if went_on else "failed"
+    return with_action(state, care.running, status, why, care.began, now - care.began)
 
 
 def _tell(state: State, effects: list[e.Effect]) -> tuple[State, list[e.Effect]]:
@@ -235,7 +251,10 @@ def _remedy(state: State, effects: list[e.Effect], now: float) -> tuple[State, l
     if rung is None or (rung.id == "auth.login" and not _fresh_process_failed(state)):
         return state, effects
     if rung.allowed == "auto" or rung.id in past.always:
-        return replace(state, care=replace(care, running=rung.id)), [*effects, e.Run(rung.id, apply=True)]
+        return replace(state, care=replace(care, running=rung.id, began=now)), [
+            *effects,
+            e.Run(rung.id, apply=True),
+        ]
     question = Question(f"q{past.questions + 1}", rung.id, rung.title, rung.level)
     care = replace(care, question=question, asked_at=now)
     state = replace(state, care=care, past=replace(past, questions=past.questions + 1))
@@ -317,7 +336,8 @@ def _ready(state: State, now: float) -> bool:
 def _healed(state: State, now: float) -> bool:
     """Nothing is left to be remedied, as far as a probe can tell."""
     assert state.report is not None
-    return state.report.kind in PATH_KINDS and _ready(state, now) and not _stuck(state)
+    on_the_path = state.report.cause not in _NOT_ON_THE_PATH
+    return state.report.kind in PATH_KINDS and on_the_path and _ready(state, now)
 
 
 def _idle(care: Care) -> bool:

@@ -76,6 +76,7 @@ class Care:
     refused: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     running: str = ""
+    began: float = 0.0
     rested: float = 0.0
     question: Question | None = None
     asked_at: float = 0.0

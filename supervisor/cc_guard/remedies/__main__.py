@@ -99,10 +99,15 @@ async def _run(remedy: Remedy, request: Request, dry: bool) -> dict[str, Any]:
 
 
 async def _undo(session: int, until: str | None, ids: list[str]) -> list[dict[str, Any]]:
+    relay = Owner.of(session)
+    # A relay that was killed can't be told from others with its process id any more; but it is gone.
+    of_it = (
+        journal.of(relay)
+        if relay.started
+        else [entry for entry in journal.leftovers() if entry.session.pid == session]
+    )
     entries = [
-        entry
-        for entry in journal.of(Owner.of(session))
-        if (until is None or entry.until == until) and (not ids or entry.id in ids)
+        entry for entry in of_it if (until is None or entry.until == until) and (not ids or entry.id in ids)
     ]
     return [done.to_json() for done in await undo.all_of(entries, Hands(facts.read()))]
 

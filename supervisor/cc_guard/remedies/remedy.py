@@ -101,8 +101,8 @@ class Remedy:
     plan: "Callable[[World], Awaitable[Plan]] | None" = None
     policy: Policy = "auto"
     until: Until = ""
-    trial: bool = False
     by_guard: bool = False
+    trial: bool = False
 
     def most(self, facts: Facts) -> Policy:
         """The strongest policy that a profile can give it on this machine: DESIGN, section 7."""

@@ -78,7 +78,13 @@ def _pausing(engine: str) -> Callable[[World], Awaitable[Plan]]:
             "API answers), and lets it go on afterwards; at once, if it was not the cause."
         )
         moves = tuple(Move(container, "running", "paused") for container in running)
-        return Plan(text, moves=moves, check=("docker ps",), proof=proof_of_a_pause(world.cause), patience_s=_PATIENCE_S)
+        return Plan(
+            text,
+            moves=moves,
+            check=("docker ps",),
+            proof=proof_of_a_pause(world.cause),
+            patience_s=_PATIENCE_S,
+        )
 
     return plan
 

@@ -169,7 +169,9 @@ async def _suspend(world: World) -> Plan:
         "command afterwards; at once, if it was not the cause."
     )
     moves = tuple(Move(machine, "running", "suspended") for machine in able)
-    return Plan(text, moves=moves, check=("tart list",), proof=proof_of_a_pause(world.cause), patience_s=_PATIENCE_S)
+    return Plan(
+        text, moves=moves, check=("tart list",), proof=proof_of_a_pause(world.cause), patience_s=_PATIENCE_S
+    )
 
 
 async def _stop(world: World) -> Plan:
@@ -182,7 +184,9 @@ async def _stop(world: World) -> Plan:
         f"{'; '.join(shlex.join(machine.argv) for machine in machines)}"
     )
     moves = tuple(Move(machine, "running", "stopped") for machine in machines)
-    return Plan(text, moves=moves, check=("tart list",), proof=proof_of_a_pause(world.cause), patience_s=_PATIENCE_S)
+    return Plan(
+        text, moves=moves, check=("tart list",), proof=proof_of_a_pause(world.cause), patience_s=_PATIENCE_S
+    )
 
 
 REMEDIES = (
