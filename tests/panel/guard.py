@@ -41,6 +41,9 @@ class Guard:
     def observe(self, on: bool) -> str:
         return self._heard("observe", str(on))
 
+    def code(self, text: str) -> str:
+        return self._heard("code", text)
+
     def _heard(self, *words: str) -> str:
         self.asked.append(words)
         print(json.dumps(words), flush=True)

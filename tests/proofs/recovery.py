@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from tests.standin.api import StandIn
 from tests.standin.request import Request
-from tests.support.client import VERSIONS, box_shown, client_home, installed
+from tests.support.client import VERSIONS, box_shown, client_home, installed, sign_in
 from tests.support.terminal import Terminal
 
 CC_GUARD = Path(sys.executable).parent / "cc-guard"
@@ -33,16 +33,23 @@ HANDS_OFF_S = 9.0  # three times what a nudge may take
 class Session:
     """A guarded client that gives up after its first retry."""
 
-    def __init__(self, version: str, *options: str, allow: str = "") -> None:
+    def __init__(
+        self,
+        version: str,
+        *options: str,
+        allow: str = "",
+        made: "Callable[[Session], Path] | None" = None,
+    ) -> None:
+        """`made`: changes the environment, and says in which folder `claude` is."""
         self.version = version
         self._stack = ExitStack()
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         self.work = folder / "work"
         self.work.mkdir()
         self.api = self._stack.enter_context(StandIn())
-        claude = installed(version)
         self.env = client_home(folder, version, self.work, self.api.url)
-        self.env |= {"PATH": f"{claude.parent}:{self.env['PATH']}", "CLAUDE_CODE_MAX_RETRIES": "1"}
+        programs = installed(version).parent if made is None else made(self)
+        self.env |= {"PATH": f"{programs}:{self.env['PATH']}", "CLAUDE_CODE_MAX_RETRIES": "1"}
         tools = ["--allowedTools", allow] if allow else []
         argv = [str(CC_GUARD), *options, "claude", *tools]
         self.terminal = self._stack.enter_context(Terminal(argv, self.env, self.work, 110, 36))
@@ -104,6 +111,12 @@ class Session:
         done = subprocess.run(command, env=self.env, capture_output=True, text=True, check=True)
         found: list[dict[str, Any]] = json.loads(done.stdout)
         return found
+
+    def answer(self, *words: str, given: str = "") -> str:
+        """What `cc-guard answer` says from another window."""
+        command = [str(CC_GUARD), "answer", *words]
+        done = subprocess.run(command, env=self.env, input=given, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
 
     def ended(self, patience_s: float = 30.0) -> dict[str, Any]:
         self.until(lambda: self.incidents()[0]["outcome"] != "open", patience_s, "the incident is still open")
@@ -217,6 +230,62 @@ def again(version: str, found: Outcome) -> None:
         found.expect(all(kept), f"the conversation is not whole: {kept}")
 
 
+def relogin(version: str, found: Outcome) -> None:
+    """401 for every process until somebody signs in: it is asked, done beside the session, and gone on with.
+    `claude auth` is a fake here (signing in needs the vendor's server); the rest is the real client."""
+    with Session(version, made=signed_in) as session:
+        session.ready()
+        session.say("say first words", "● first words")
+        session.api.set_fault("status:401")
+        session.terminal.prompt("say back again")
+        session.until(lambda: "auth.login" in session.answer("--json"), 90, "no question")
+        found.expect("auth login" in session.answer(), "the command is not shown")
+        session.answer("yes")
+        session.until(lambda: "https://claude.ai/" in session.answer(), 30, "the page is not shown")
+        session.answer("--code", given="made-up#code")
+        session.until(lambda: (session.work / "signed-in").exists(), 30, "the code did not arrive")
+        session.mend()
+        incident = session.ended(60)
+        found.tell(incident)
+        found.expect("auth.login:ok" in found.actions, "not signed in")
+        found.expect(found.actions[-2:] == ["client.restart:ok", "client.nudge:ok"], "not started anew")
+        found.expect(found.outcome == "recovered", "not recovered")
+        found.expect("made-up#code" not in json.dumps(incident), "the code is in the history")
+
+
+def signed_in(session: Session) -> Path:
+    """A client with an account, and a `claude` before it whose `auth` is a fake; its folder."""
+    home = Path(session.env["HOME"])
+    known = (home / ".claude.json").read_text()
+    sign_in(home)
+    (home / ".claude.json").write_text(known)
+    del session.env["ANTHROPIC_API_KEY"]
+    real = installed(session.version)
+    folder = session.work.parent / "claude"
+    folder.mkdir()
+    (folder / "package.json").write_text(
+        json.dumps({"name": "@anthropic-ai/claude-code", "version": session.version})
+    )
+    marker = session.work / "signed-in"
+    fake = f"""#!/bin/sh
+case "$1 $2" in
+"auth status")
+    [ -e {marker} ] && echo '{{"loggedIn": true}}' && exit
+    echo '{{"loggedIn": false}}'
+    exit 1 ;;
+"auth login")
+    echo "Opening browser to sign in"
+    echo "If it does not open, visit: https://claude.ai/oauth/authorize?code=true"
+    printf 'Paste code here if prompted > '
+    read -r code && [ "$code" = "made-up#code" ] && touch {marker} ;;
+*) exec {real} "$@" ;;
+esac
+"""
+    (folder / "claude").write_text(fake)
+    (folder / "claude").chmod(0o755)
+    return folder
+
+
 def _hands_off(session: Session, found: Outcome, pids: list[int]) -> None:
     """Nothing is typed and nothing killed, however good the path is."""
     session.mend()
@@ -327,7 +396,7 @@ def overloaded(version: str, found: Outcome) -> None:
         found.expect(found.outcome == "recovered", "not recovered")
 
 
-SHORT = (nudge, sticky, login, again, draft, menu, permission, tool, streaming, observed)
+SHORT = (nudge, sticky, login, again, relogin, draft, menu, permission, tool, streaming, observed)
 LONG = (overloaded,)
 
 

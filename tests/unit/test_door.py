@@ -51,6 +51,10 @@ class World:
         self.asked.append(("observe", on))
         return ""
 
+    def code(self, text: str) -> str:
+        self.asked.append(("code", text))
+        return ""
+
 
 def play(path: Path, story: Callable[[World], Awaitable[None]]) -> World:
     async def run() -> World:
@@ -102,7 +106,12 @@ def test_what_else_may_be_asked_for(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         reader, writer = await connect(world)
         await says(reader)
-        wanted = ({"type": "release"}, {"type": "retry"}, {"type": "observe", "on": True})
+        wanted = (
+            {"type": "release"},
+            {"type": "retry"},
+            {"type": "observe", "on": True},
+            {"type": "code", "code": "a#b"},
+        )
         replies = []
         for message in wanted:
             writer.write(json.dumps({"v": 1, **message}).encode() + b"\n")
@@ -111,9 +120,10 @@ def test_what_else_may_be_asked_for(tmp_path: Path) -> None:
             ("release", True),
             ("retry", False),
             ("observe", True),
+            ("code", True),
         ]
         assert replies[1]["why"] == "Claude Code is not waiting for anything"
-        assert world.asked == [("release",), ("retry",), ("observe", True)]
+        assert world.asked == [("release",), ("retry",), ("observe", True), ("code", "a#b")]
 
     play(tmp_path, story)
 
@@ -157,6 +167,8 @@ def test_it_knows_whether_anybody_is_there(tmp_path: Path) -> None:
         {"v": 1, "type": "answer", "question": {}, "answer": "yes"},
         {"v": 1, "type": "answer", "question": "q1", "answer": ["yes"]},
         {"v": 1, "type": "observe"},
+        {"v": 1, "type": "code"},
+        {"v": 1, "type": "code", "code": ""},
         {"v": 1, "type": "observe", "on": "true"},
         {"v": 1, "type": ["release"]},
         {"v": 1, "type": {"release": 1}},

@@ -18,6 +18,7 @@ from cc_guard.guard.relay_port import RelayPort
 from cc_guard.guard.reviver import Reviver
 from cc_guard.guard.signin import SignIn
 from cc_guard.guard.typist import Typist
+from cc_guard.guard.vitals import Vitals
 from cc_guard.incident import machine
 from cc_guard.incident.moment import Moment, against_typing
 from cc_guard.probe.route import settings, settings_files
@@ -63,7 +64,8 @@ class Aid:
         )
         self._sign_in = SignIn(arguments.program)
         self._medic = medic.Medic(arguments.settings, self._sign_in, self._on_ran)
-        self.front = Front(arguments, choices, step, state)
+        self.vitals = Vitals(watch.trend, os.getppid())
+        self.front = Front(arguments, choices, step, state, self._sign_in, self.vitals)
         self.quiet = QuietChannels(arguments, choices, port, watch.frames)
 
     async def open(self) -> resolved.Profile:

@@ -7,6 +7,7 @@ To whoever connects: `{"v": 1, "type": "state", …}` at once and at every chang
     {"v": 1, "type": "release"}            let the client go on now
     {"v": 1, "type": "retry"}              let one attempt through
     {"v": 1, "type": "observe", "on": …}   act on nothing from now on, or act again
+    {"v": 1, "type": "code", "code": …}    what a sign-in that is under way waits for; kept nowhere
 
 Each is answered by `{"v": 1, "type": "answered", "to": TYPE, "ok": …, "why": …}`.
 
@@ -43,6 +44,8 @@ class Requests(Protocol):
     def retry(self) -> str: ...
 
     def observe(self, on: bool) -> str: ...
+
+    def code(self, text: str) -> str: ...
 
 
 class Door:
@@ -139,6 +142,9 @@ class Door:
             case "observe":
                 on = message.get("on")
                 return self._requests.observe(on) if isinstance(on, bool) else "on has to be true or false"
+            case "code":
+                code = message.get("code")
+                return self._requests.code(code) if isinstance(code, str) and code else "there is no code"
         return _UNKNOWN
 
 

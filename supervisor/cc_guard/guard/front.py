@@ -12,6 +12,8 @@ from cc_guard.guard.arguments import working_folder
 from cc_guard.guard.diagnosis import Diagnosis
 from cc_guard.guard.door import Door, path_of
 from cc_guard.guard.notices import key_name
+from cc_guard.guard.signin import SignIn
+from cc_guard.guard.vitals import Vitals
 from cc_guard.incident import machine
 from cc_guard.incident.record import Finding
 
@@ -35,8 +37,11 @@ class Front:
         choices: "Settings",
         step: Callable[[machine.Event], None],
         state: Callable[[], machine.State],
+        sign_in: SignIn,
+        vitals: Vitals,
     ) -> None:
         self._arguments, self._settings = arguments, choices
+        self._sign_in, self._vitals = sign_in, vitals
         self._step, self._state = step, state
         self._door = Door(path_of(paths.runtime_dir(), os.getppid()), self)
         self._wall = status.Wall()
@@ -58,6 +63,7 @@ class Front:
             print(f"no socket for the panel and for answers: {error}", file=sys.stderr)
 
     async def close(self) -> None:
+        await self._vitals.close()
         await self._door.close()
 
     # What there is to see
@@ -94,6 +100,7 @@ class Front:
         self._path = status.PathSeen(finding, time.time())
 
     def show(self) -> None:
+        self._vitals.tick(self._door.watched)
         state = self._state()
         started = state.report.started if state.report is not None else None
         if started is not None and started != self._incident:
@@ -118,6 +125,8 @@ class Front:
             path=self._path,
             running_since=self.running_since,
             notices=self._notices,
+            vitals=self._vitals.to_json(),
+            sign_in=self._sign_in.shown,
         )
         self._door.publish(published)
 
@@ -156,3 +165,6 @@ class Front:
         if self._state().phase in ("holding", "held"):
             self.release()
         return ""
+
+    def code(self, text: str) -> str:
+        return self._sign_in.code(text)

@@ -78,8 +78,8 @@ class GuardSession:
         self._journal = Journal(session, (settings.history.keep_days, settings.history.keep_incidents))
         if arguments.version:
             self._journal.client_version = ".".join(map(str, arguments.version))
-        listeners = [self._aid] if self._recording is None else [self._recording, self._aid]
-        self._channels = Channels(self._watch.channels, arguments, *listeners)
+        recording = () if self._recording is None else (self._recording,)
+        self._channels = Channels(self._watch.channels, arguments, *recording, self._aid, self._aid.vitals)
 
     async def run(self) -> None:
         with contextlib.suppress(OSError):

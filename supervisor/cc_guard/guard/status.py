@@ -87,6 +87,7 @@ def build(
     running_since: float | None = None,
     notices: Notices | None = None,
     vitals: Mapping[str, Any] | None = None,
+    sign_in: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The published state. `wall` is `Wall.offset()`; `question` what is asked, as `cc-guard answer` shows
     it; `why` the doctor's last word on this incident; `path` the last probe of the way to the API;
@@ -107,8 +108,9 @@ def build(
         "headline": headline.of(state, observe, question is not None, warning),
         "route": way.route(path, why),
         "incident": _incident(state, why, wall) if state.report is not None else None,
-        "doing": _doing(state, about, wall, running_since),
+        "doing": [*_signing_in(sign_in), *_doing(state, about, wall, running_since)],
         "question": _question(state, question, wall),
+        "sign_in": sign_in,
         "may": {
             "release": state.phase in ("holding", "held"),
             "retry": state.phase in ("holding", "held", "down"),
@@ -204,6 +206,15 @@ def _doing(state: State, about: About, wall: float, running_since: float | None)
         elif care.due > state.alive + recovery.TOLD_TWICE_S:
             rows.append(row("Waiting before Claude Code is told to go on", "client.nudge", None, care.due))
     return rows
+
+
+def _signing_in(sign_in: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    if sign_in is None:
+        return []
+    steps = [f"Visit {sign_in['url']}"] if sign_in["url"] else []
+    if sign_in["wants_code"]:
+        steps.append("Paste the code into: cc-guard answer --code")
+    return [{"what": step, "rule": "auth.login", "since": None, "until": None} for step in steps]
 
 
 def _question(state: State, question: Mapping[str, Any] | None, wall: float) -> dict[str, Any] | None:
