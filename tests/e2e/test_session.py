@@ -219,7 +219,7 @@ def test_a_failure_that_is_not_retried_is_recorded(
     start: Callable[..., Session], client_env: dict[str, str], standin: StandIn, fault: str
 ) -> None:
     client_env["CLAUDE_CODE_MAX_RETRIES"] = "1"
-    session = start()
+    session = start("--observe")
     standin.set_fault(fault)
     session.terminal.prompt("say never")
     session.wait(lambda: any(i["outcome"] == "failed" for i in session.incidents()), 30)

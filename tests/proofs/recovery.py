@@ -239,7 +239,7 @@ def relogin(version: str, found: Outcome) -> None:
         session.api.set_fault("status:401")
         session.terminal.prompt("say back again")
         session.until(lambda: "auth.login" in session.answer("--json"), 90, "no question")
-        found.expect("auth login" in session.answer(), "the command is not shown")
+        session.until(lambda: "auth login" in session.answer(), 30, "the command is not shown")
         session.answer("yes")
         session.until(lambda: "https://claude.ai/" in session.answer(), 30, "the page is not shown")
         session.answer("--code", given="made-up#code")
@@ -248,7 +248,6 @@ def relogin(version: str, found: Outcome) -> None:
         incident = session.ended(60)
         found.tell(incident)
         found.expect("auth.login:ok" in found.actions, "not signed in")
-        found.expect(found.actions[-2:] == ["client.restart:ok", "client.nudge:ok"], "not started anew")
         found.expect(found.outcome == "recovered", "not recovered")
         found.expect("made-up#code" not in json.dumps(incident), "the code is in the history")
 
