@@ -148,7 +148,7 @@ def test_what_does_not_help_is_taken_back_at_once(certificates: Certificates, tm
     with broken("mtu_black_hole", certificates, tmp_path) as here:
         _no_offload(here)
         before = here.state()
-        answer = here.run("mtu.lower", cause="mtu.blackhole")
+        answer = here.run("mtu.lower", cause="mtu.blackhole", parameters={"mtu": {"bytes": 1350}})
         assert (answer["status"], answer["helped"], answer["undo"]) == ("failed", False, None)
         assert here.differences(before) == []
         assert here.entries() == []

@@ -169,6 +169,7 @@ def test_it_is_small_and_idle_at_rest(env: dict[str, str], start: Callable[[str]
         there.type("?")
         there.wait_for("Signs")
         there.key("Escape")
+        there.wait_for(lambda screen: "Signs" not in screen)
         session.show("calm")
         there.wait_for("There is nothing to do")
         time.sleep(1.0)
