@@ -23,6 +23,7 @@ usage: cc-guard [OPTIONS] claude [ARGS...]       run Claude Code; ARGS reach it 
 
 options:
   --profile NAME   the machine profile to use (default: found by itself)
+  --panel auto|split|off   open the panel beside the client (default: auto, where the terminal allows it)
   --observe        detect and record, act on nothing
   --no-hold        never pause the client
   --no-rerun       with -p: never go on with a run that has lost its connection
@@ -53,7 +54,8 @@ COMMANDS = (
 PLANNED = ("demo",)
 
 USAGE_ERROR = 2
-_WITH_VALUE = {"--profile": "name", "--record": "file"}
+_WITH_VALUE = {"--profile": "name", "--record": "file", "--panel": "value"}
+_PANEL = ("auto", "split", "off")
 _COMMAND_LIMIT = 4096  # characters of it in a recording's header
 
 
@@ -88,6 +90,8 @@ def split(argv: list[str]) -> tuple[dict[str, str], str | None, list[str]]:
                 index += 1
             if not value:
                 raise UsageError(f"{option} needs a {_WITH_VALUE[option]}.")
+            if option == "--panel" and value not in _PANEL:
+                raise UsageError("--panel is one of auto, split and off.")
             options[option[2:]] = value
         elif word.startswith("-") and word != "--":
             raise UsageError(f"unknown option {word}. Options of the client go behind the word claude.")

@@ -96,6 +96,12 @@ class Title(_Table):
     enabled: bool = True
 
 
+class Screen(_Table):
+    """While the client is paused and no panel is open: cc-guard's screen in its place, beside a picture of it."""
+
+    enabled: bool = True
+
+
 class StatusLine(_Table):
     """Saying in Claude Code's status line, where the user has one, what cc-guard waits for."""
 
@@ -127,10 +133,16 @@ class Settings(BaseSettings):
     """A profile's name, or `auto`: the one that matches this machine."""
     observe: bool = False
     """Detect and record, act on nothing."""
+    panel: Literal["auto", "split", "off"] = "auto"
+    """A pane for the panel beside Claude Code, where the terminal can be divided without taking the focus.
+    `split`: say why not, where it can't. `off`: never."""
+    panel_when: Literal["start", "incident"] = "incident"
+    """Open it with the session, or when something is wrong: until then it would only take room."""
     hold: Hold = Hold()
     probe: Probe = Probe()
     headless: Headless = Headless()
     title: Title = Title()
+    screen: Screen = Screen()
     statusline: StatusLine = StatusLine()
     notify: Notify = Notify()
     doctor: Doctor = Doctor()

@@ -19,9 +19,10 @@ class Terminal:
     def __init__(
         self, argv: list[str], env: dict[str, str], cwd: Path, cols: int = 120, rows: int = 40
     ) -> None:
+        """No panel opens by itself, unless `env` has something else to say about that."""
         self._folder = tempfile.mkdtemp(prefix="terminal-")  # not under tmp_path: a socket's path is short
         self._server = ["tmux", "-S", os.path.join(self._folder, "socket"), "-f", "/dev/null"]
-        self._env = env
+        self._env = {"CC_GUARD_PANEL": "off", **env}
         self._tmux(
             *("set-option", "-g", "remain-on-exit", "on", ";"),
             *("set-option", "-g", "status", "off", ";"),

@@ -293,7 +293,7 @@ def test_progress_says_what_and_how_long_and_is_gone_at_the_end(tmp_path: Path, 
     assert times == sorted(times)
     assert times[-1] - times[0] > 0.5
     assert "checked; now" not in seen.text
-    assert "Connections to 127.0.0.1" in seen.text or "Nothing answers at" in seen.text
+    assert "The program at http://127.0.0.1" in seen.text or "Nothing answers at" in seen.text
 
 
 @pytest.mark.parametrize("columns", [20, 40, 80])

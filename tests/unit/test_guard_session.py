@@ -173,6 +173,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     settings = SimpleNamespace(
         profile="auto",
         observe=False,
+        panel="off",
+        panel_when="incident",
         hold=SimpleNamespace(enabled=True, after_attempt=2, release_byte=0x1D),
         probe=SimpleNamespace(interval_s=0.1, timeout_s=2.0),
         title=SimpleNamespace(enabled=True),

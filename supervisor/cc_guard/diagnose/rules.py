@@ -482,6 +482,13 @@ def _resets(case: Case) -> Opinion | None:
             "firewall on the way limits them."
         )
         return Opinion("tcp.blocked", LIKELY, why, HTTP, steps="tcp.limited")
+    if case.own_host and case.value("gateway", "kind") == "loopback":
+        url, how = case.value("config.route", "base_url", ""), "cuts them off"
+        if "timeout" in outcomes:
+            how = "never answers"
+        why = f"The program at {url}, where {case.base} leads, accepts connections and {how}."
+        evidence = (*HTTP, "gateway", "config.route")
+        return Opinion("base_url.dead", LIKELY, why, evidence, steps="base_url.broken")
     if "timeout" in outcomes:
         how = "are accepted and then never answered"
     elif case.passed("tls"):

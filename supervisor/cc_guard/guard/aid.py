@@ -12,6 +12,7 @@ from cc_guard.detect.turn import Turn
 from cc_guard.guard import medic
 from cc_guard.guard.arguments import Arguments
 from cc_guard.guard.front import Front
+from cc_guard.guard.opener import Opener
 from cc_guard.guard.profile import configured
 from cc_guard.guard.quiet import QuietChannels
 from cc_guard.guard.relay_port import RelayPort
@@ -67,6 +68,7 @@ class Aid:
         self.vitals = Vitals(watch.trend, os.getppid())
         self.front = Front(arguments, choices, step, state, self._sign_in, self.vitals)
         self.quiet = QuietChannels(arguments, choices, port, watch.frames)
+        self.opener = Opener(choices, watch.frames, arguments.restarts, self.front.notice)
 
     async def open(self) -> resolved.Profile:
         """Take back what dead sessions left, find out what may be done here, and let others in. What can't be
@@ -85,6 +87,7 @@ class Aid:
 
     async def close(self) -> None:
         self.quiet.close()
+        await self.opener.close()
         await self._medic.close()
         await self.front.close()
 
@@ -132,6 +135,7 @@ class Aid:
         self.quiet.tick(self._state())
         self.front.session = self._session
         self.front.show()
+        self.opener.tick(self._state(), self.front.watched, self._last_key)
 
     @property
     def idle(self) -> bool:

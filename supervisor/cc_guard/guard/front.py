@@ -66,6 +66,11 @@ class Front:
         await self._vitals.close()
         await self._door.close()
 
+    @property
+    def watched(self) -> bool:
+        """Whether somebody is there."""
+        return self._door.watched
+
     # What there is to see
 
     def configured(self, allowed: machine.Configured) -> None:

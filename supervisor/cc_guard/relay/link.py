@@ -37,6 +37,9 @@ RESTART = 0x41  # COUNT of words + the words of the new client's command line + 
 #                 it) for its environment, each ended by NUL
 SAY = 0x59  # OFFSET + bytes: to the terminal, once, if the client's output still ends at the offset
 ADMIT = 0x4B  # OFFSET + one byte: what was typed during a restart goes to the client (1) or to nobody (0)
+SCREEN = 0x42  # COUNT of words + those of a program that waits to be shown while the client is held (relay/
+#                overlay.py), each ended by NUL; no words: it is not needed any more
+SHOW = 0x56  # overlay.SHOW_HEAD + enter + leave + paint + picture: let it draw, and take the terminal for it
 
 # What TYPE types.
 TEXT = b"t"  # stands in the input box until it is submitted or taken back

@@ -22,6 +22,8 @@ RESTART: `restarting` and then `restarted PID`, or `unrestarted REASON`: `held`,
 (it is ending), `argv` (malformed), `restarting` (already). Then, once, what became of the N bytes typed
 meanwhile: `admitted N` or `dropped N` (gate.py). An ADMIT that comes too early is `untyped background` (the
 new client reads no keys yet) or `untyped output`. A new client that can't be executed ends the session.
+
+SHOW: see overlay.py.
 """
 
 import contextlib
@@ -38,6 +40,7 @@ from cc_guard.relay.guard_process import GuardProcess
 from cc_guard.relay.hold import Hold
 from cc_guard.relay.line import Beginning, Changes, Line, state
 from cc_guard.relay.mend import Mend
+from cc_guard.relay.overlay import Overlay
 from cc_guard.relay.passage import BUFFER_LIMIT, Passage
 from cc_guard.relay.restart import Restarts
 from cc_guard.relay.terminal import Terminal, get_winsize, in_foreground, set_winsize
@@ -73,6 +76,7 @@ class Relay:
         self.orphan = 0  # a client whose shim was killed
         self.hold = Hold()
         self.typist = Typist(self.bytes, self._unread, self.tell)
+        self.overlay = Overlay(self.bytes, self.tell, self._order_undo)
         self.restarts = Restarts(self, restartable)
         self.gate = self.restarts.gate
         self._beginning = beginning
@@ -124,6 +128,8 @@ class Relay:
         readers.append(self._wake_read)
         if self.status is None:
             readers.append(self.line.reports)
+        screen = self.overlay.reads()
+        readers += screen
         guard = self.guard.link
         if not guard.closed:
             readers.append(guard.read_fd)
@@ -138,6 +144,8 @@ class Relay:
         if guard.read_fd in ready and guard is self.guard.link:
             for kind, payload in guard.receive():
                 self._on_command(kind, payload)
+        if screen and screen[0] in ready and screen == self.overlay.reads():
+            self._uncovered(self.overlay.read())
         self.typist.turn()
         self.bytes.copy(idle=not ready)
         if timeout is not None or self.guard.link.closed:
@@ -159,7 +167,8 @@ class Relay:
             due.append(self.kill_at - time.monotonic())
         if self._repaint_at:
             due.append(self._repaint_at - time.monotonic())
-        for wait in (self.typist.due_in_s(), self.gate.due_in_s(time.monotonic())):
+        waits = self.typist.due_in_s(), self.gate.due_in_s(time.monotonic()), self.overlay.due_in_s()
+        for wait in waits:
             if wait is not None:
                 due.append(wait)
         if not self.guard.running and self.status is None:
@@ -257,7 +266,7 @@ class Relay:
                     break
         self._signals.discard(signal.SIGCONT)
         self.bytes.last_typed = time.monotonic()  # somebody has just said `fg`
-        self.line.order(self.modes)
+        self._order_undo()
         self.resize()
         self._forward_signals()
         if not self.hold.active:
@@ -279,8 +288,10 @@ class Relay:
             self.resize()
         if signal.SIGCHLD in self._signals:
             self.restarts.reap()
+            self._uncovered(self.overlay.reap())
             if self.guard.reap():
                 self._release("lease")
+                self.overlay.end()
         self._signals.intersection_update(_FORWARDED)
         self._forward_signals()
 
@@ -340,6 +351,7 @@ class Relay:
         for fd in (self._wake_read, self._wake_write):
             os.close(fd)
         self.line.close()
+        self.overlay.disown()
         self.guard.disown()
 
     @property
@@ -353,6 +365,7 @@ class Relay:
         if size == self._winsize or not self.bytes.master_open:
             return
         self._winsize = size
+        self.overlay.resize(size)
         try:
             set_winsize(self.bytes.master, size)
         except OSError:
@@ -377,7 +390,7 @@ class Relay:
             self._say(payload)
         elif kind == link.MODES:
             self.modes = payload
-            self.line.order(payload)
+            self._order_undo()
         elif kind == link.REPAINT:
             self._repaint()
         elif kind == link.TYPE and len(payload) >= link.TYPING.size:
@@ -386,6 +399,10 @@ class Relay:
             self.restarts.ask(payload)
         elif kind == link.ADMIT and len(payload) == link.OFFSET.size + 1:
             self.restarts.admit(link.OFFSET.unpack_from(payload)[0], payload[-1] != 0)
+        elif kind == link.SCREEN and len(payload) >= link.COUNT.size:
+            self._prepare_screen(payload)
+        elif kind == link.SHOW and self.hold.active:
+            self.overlay.show(payload)
 
     def _start_hold(self, offset: int, release_key: int) -> None:
         """Only between frames: the guard saw a complete frame that ended at `offset`, and the client has
@@ -401,6 +418,7 @@ class Relay:
     def _release(self, reason: str, resume: bool = True) -> None:
         if not self.hold.active:
             return
+        repaint = self.overlay.end(b"released")
         if self.hold.at_release:
             self.bytes.say(self.hold.at_release)
             self.hold.at_release = b""
@@ -412,6 +430,7 @@ class Relay:
         else:
             self.hold.abandon()
         self.tell(b"released " + reason.encode())
+        self._uncovered(repaint and resume)
 
     def _on_typed(self, data: bytes) -> bytes:
         """While held: take the release key out; what else is typed waits in the queue of the client."""
@@ -423,7 +442,12 @@ class Relay:
         if found:
             self._release("key")
             return data[: found[0]] + data[found[1] :]
-        if keys.is_interrupt(data):
+        if self.overlay.shown:
+            # Escape closes what is shown there; whoever wants the client at once has Ctrl-C.
+            if keys.find_key(data, keys.CTRL_C) is None:
+                return self.overlay.typed(data)
+            self._release("interrupt")
+        elif keys.is_interrupt(data):
             self._release("interrupt")
         elif len(self.bytes.to_client) + len(data) >= BUFFER_LIMIT:
             self._release("input")
@@ -445,11 +469,24 @@ class Relay:
     def _say(self, payload: bytes) -> None:
         """Between two frames, as a notice; nothing is left of it that would have to be taken back."""
         there = link.OFFSET.unpack_from(payload)[0] == self.bytes.offset and not self.bytes.to_terminal
-        if there and self.status is None:
+        if there and self.status is None and self.overlay.quiet:
             self.bytes.say(payload[link.OFFSET.size :])
             self.tell(b"said")
         else:
             self.tell(b"unsaid")
+
+    def _order_undo(self) -> None:
+        self.line.order(self.overlay.undo + self.modes)
+
+    def _prepare_screen(self, payload: bytes) -> None:
+        words = [os.fsdecode(word) for word in payload[link.COUNT.size :].split(b"\0")[:-1]]
+        if len(words) == link.COUNT.unpack_from(payload)[0]:
+            self.overlay.prepare(words, get_winsize(self.terminal.stdin))
+
+    def _uncovered(self, repaint: bool) -> None:
+        """After a screen of ours over a picture that the terminal does not keep."""
+        if repaint and not self.hold.active:
+            self._repaint()
 
     def _repaint(self) -> None:
         rows, columns, width, height = struct.unpack("HHHH", self._winsize)
@@ -480,11 +517,14 @@ class Relay:
 
     def _on_time(self) -> None:
         now = time.monotonic()
+        self.overlay.on_time(now)
         if self.guard.link.closed:
             self.typist.take_back("guard")
         self.restarts.on_time(now)
         if self.hold.active and (self.hold.remaining_s() <= 0 or self.guard.link.closed):
             self._release("lease")
+        if self.guard.link.closed:
+            self.overlay.end()
         if self.kill_at and now >= self.kill_at:
             self.kill_at = 0.0
             self.signal_client(signal.SIGKILL)

@@ -4,12 +4,12 @@ The program runs on a pty of its own that only this process reads. So what it dr
 the client is held and not a byte longer, and neither its end, its death nor its silence can keep the client
 waiting: it is cut off, the terminal is put right by bytes that are known beforehand, the client goes on.
 
-The program is started early (`prepare`) and waits. With SHOW it gets a number and a picture, on a pipe, and
-says that number (`mark`) before the first thing it draws; what it had said before is dropped. The terminal is
-taken when there is something to show and nobody types.
+The program is started early (`prepare`) and waits. With SHOW it gets the client's picture, on a pipe, and
+says MARK before the first thing it draws; what it had said before is dropped. The terminal is taken when
+there is something to show and nobody types. A program is shown once.
 
-Events (EVENT frames): `screen shown`, then `screen over REASON`: `released` (the hold has ended), `closed` (by
-the user, or the program has died), `late` (it has drawn nothing in time), `refused` (there is no such
+Events (EVENT frames): `screen shown`, then `screen over REASON`: `released` (the hold has ended), `closed`
+(by the user, or the program has died), `late` (it has drawn nothing in time), `refused` (there is no such
 program, or the client has written something).
 """
 
@@ -25,6 +25,7 @@ from cc_guard.relay.passage import BUFFER_LIMIT, READ_SIZE, Passage
 from cc_guard.relay.terminal import set_winsize
 
 SHOW_HEAD = struct.Struct("!QdHHI")  # offset, seconds until it may be shown, lengths of enter, leave, paint
+MARK = b"\x1b_cc-guard draws\x1b\\"  # an application's private string (ECMA-48, 8.3.2)
 PICTURE_LIMIT = 60 * 1024  # what an empty pipe takes at once
 _LATE_S = 3.0  # a start takes 0.5 s, on a busy machine 1.5 s
 _NO_KEY_S = 1.0  # a screen that takes the keys must not come up under somebody's fingers
@@ -45,7 +46,6 @@ class Overlay:
         self._pid = 0
         self._ended: list[int] = []  # not reaped yet
         self._master = self._pipe = -1
-        self._number = 0
         self._enter = self._leave = self._paint = b""
         self._wanted = False
         self._drawn: bytearray | None = None  # None: the mark has not come yet
@@ -60,7 +60,7 @@ class Overlay:
     def prepare(self, argv: list[str], size: bytes) -> None:
         """Start the program; its last word is the pipe's descriptor. `size` is a `struct winsize`. Without
         words, end the one that there is."""
-        self.drop()
+        self.end()
         if not argv:
             return
         fds: list[int] = []
@@ -95,10 +95,8 @@ class Overlay:
         for length in lengths:
             parts.append(payload[at : at + length])
             at += length
-        self._number += 1
-        picture = link.COUNT.pack(self._number & 0xFFFF) + payload[at:]
         there = offset == self._passage.offset and not self._passage.to_terminal
-        if not there or not self._send(link.SHOW, picture):
+        if not there or not self._hand_over(payload[at:]):
             self._tell(b"screen over refused")
             return
         self._enter, self._leave, self._paint = parts
@@ -108,32 +106,26 @@ class Overlay:
 
     # Its end
 
-    def hide(self, reason: bytes = b"released") -> bool:
-        """The terminal is the client's again. Whether the client should draw its picture anew."""
-        if not self._wanted:
-            return False
-        shown, self.shown, self._wanted, self._drawn = self.shown, False, False, None
-        self._send(link.HIDE, b"")
+    def end(self, reason: bytes = b"closed") -> bool:
+        """The terminal is the client's again, and the program is gone. Whether the client should draw its
+        picture anew."""
+        shown, wanted = self.shown, self._wanted
+        self.shown = self._wanted = False
         if shown:
             self._passage.say(self._leave + self._paint)
             self._on_change()
         if self._cut:
             self._passage.give(self._cut)
             self._cut = b""
-        self._tell(b"screen over " + reason)
-        return shown and bool(self._paint)
-
-    def drop(self, reason: bytes = b"closed") -> bool:
-        """The program is not wanted any more, or is gone. As `hide`."""
-        repaint = self.hide(reason)
         self.disown()
         if self._pid:
             with contextlib.suppress(OSError):
                 os.kill(self._pid, signal.SIGKILL)
             self._ended.append(self._pid)
             self._pid = 0
-            self._reap_ended()
-        return repaint
+        if wanted:
+            self._tell(b"screen over " + reason)
+        return shown and bool(self._paint)
 
     def disown(self) -> None:
         """Close what is ours; also in a process that was forked from the relay."""
@@ -143,15 +135,12 @@ class Overlay:
         self._master = self._pipe = -1
 
     def reap(self) -> bool:
-        """After SIGCHLD. As `hide`."""
-        self._reap_ended()
+        """After SIGCHLD. As `end`."""
+        self._ended = [pid for pid in self._ended if not _gone(pid)]
         if self._pid and _gone(self._pid):
             self._pid = 0
-            return self.drop()
+            return self.end()
         return False
-
-    def _reap_ended(self) -> None:
-        self._ended = [pid for pid in self._ended if not _gone(pid)]
 
     # In the relay's loop
 
@@ -171,12 +160,12 @@ class Overlay:
         return [self._master] if self._wanted and self._master >= 0 and room and not enough else []
 
     def due_in_s(self) -> float | None:
-        if not self._wanted or self.shown:
+        if not self._wanted or self.shown or self._passage.to_terminal:
             return None
         return (self._until if self._drawn is None else self._free_at()) - time.monotonic()
 
     def read(self) -> bool:
-        """As `hide`."""
+        """As `end`."""
         try:
             data = os.read(self._master, READ_SIZE)
         except (BlockingIOError, InterruptedError):
@@ -184,7 +173,7 @@ class Overlay:
         except OSError:
             data = b""
         if not data:
-            return self.drop()
+            return self.end()
         if self._drawn is None:
             data = self._after_mark(data)
             if self._drawn is None:
@@ -202,7 +191,7 @@ class Overlay:
             return
         if self._drawn is None:
             if now >= self._until:
-                self.drop(b"late")
+                self.end(b"late")
         elif now >= self._free_at() and not self._passage.to_terminal:
             self.shown = True
             self._last_drawn = self._clients_key = now
@@ -246,30 +235,26 @@ class Overlay:
         return max(self._due, self._passage.last_typed + _NO_KEY_S)
 
     def _after_mark(self, data: bytes) -> bytes:
-        wanted = mark(self._number & 0xFFFF)
         self._heard += data
-        at = self._heard.find(wanted)
+        at = self._heard.find(MARK)
         if at < 0:
-            self._heard = self._heard[-len(wanted) :]
+            self._heard = self._heard[-len(MARK) :]
             return b""
-        rest, self._heard = self._heard[at + len(wanted) :], b""
+        rest, self._heard = self._heard[at + len(MARK) :], b""
         self._drawn = bytearray()
         return rest
 
-    def _send(self, kind: int, payload: bytes) -> bool:
-        """Whether the program has got it: all or nothing, as its pipe is empty or it has hung."""
-        if self._pipe < 0 or len(payload) > PICTURE_LIMIT:
+    def _hand_over(self, picture: bytes) -> bool:
+        """Whether the program has got it: all or nothing, as its pipe is empty."""
+        if self._pipe < 0 or len(picture) > PICTURE_LIMIT:
             return False
-        data = link.frame(kind, payload)
         try:
-            return link.write_some(self._pipe, data) == len(data)
+            done = link.write_some(self._pipe, picture) == len(picture)
         except OSError:
-            return False
-
-
-def mark(number: int) -> bytes:
-    """An application's private string (ECMA-48, 8.3.2), which no terminal would show."""
-    return b"\x1b_cc-guard %d\x1b\\" % number
+            done = False
+        os.close(self._pipe)
+        self._pipe = -1
+        return done
 
 
 def _gone(pid: int) -> bool:

@@ -44,6 +44,7 @@ def run(program: str, argv: list[str], environ: dict[str, str], guard_words: lis
                 guard.start()  # also for a client that has ended before one would be started
             status = relay.run()
         finally:
+            relay.overlay.end()
             relay.hold.end()
         if os.WIFSIGNALED(status):
             terminal.write_all(relay.modes, 0.5)
