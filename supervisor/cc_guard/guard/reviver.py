@@ -50,6 +50,7 @@ class Reviver:
         """What the user has not submitted yet, to be given back; empty when there is none."""
         self._since: float | None = None
         self._running = False
+        self._admitting = False
         self._timer: asyncio.TimerHandle | None = None
         self._giving = False
 
@@ -60,7 +61,7 @@ class Reviver:
     def restart(
         self, session: str, version: "Version | None", changes: "dict[str, str | None] | None" = None
     ) -> None:
-        self._since, self._running = self._loop.time(), False
+        self._since, self._running, self._admitting = self._loop.time(), False, False
         box = self._look()
         args = resume_arguments(self.words[1:], session, version) if self.words else None
         if args is None:
@@ -81,6 +82,10 @@ class Reviver:
             case ["unrestarted", reason] if self.busy:
                 self._forget()
                 self._end(False, _WHY.get(reason, reason))
+            case ["admitted" | "dropped", _] if self.busy and self._running:
+                self._end(True, "")
+            case ["untyped", _] if self.busy:
+                self._admitting = False  # it is still drawing
             case ["typed", "draft"]:
                 self._giving = False
                 self._forget()
@@ -106,10 +111,9 @@ class Reviver:
                 return
         else:
             box = self._look()
-            if box is not None and box.state in ("empty", "menu", "view"):
+            if not self._admitting and box is not None and box.state in ("empty", "menu", "view"):
+                self._admitting = True
                 self._port.admit(self._frames.offset, box.state == "empty")
-                self._end(True, "")
-                return
             if waited > _SHOWN_WITHIN_S:
                 self._end(True, "the new one shows no input box yet")
                 return

@@ -129,9 +129,7 @@ def restarted(state: State, event: e.Restarted, now: float) -> tuple[State, list
     took = now - care.restarting
     status = "ok" if event.ok else "failed"
     state = with_action(state, "client.restart", status, event.why, care.restarting, took)
-    care = replace(
-        care, restarting=None, restarts=care.restarts + 1, fresh=event.ok, stale=False, due=now + TOLD_TWICE_S
-    )
+    care = replace(care, restarting=None, restarts=care.restarts + 1, fresh=event.ok, stale=False, due=now)
     return replace(state, care=care, phase="down", cleared=None, doubted=None, alive=now), []
 
 
