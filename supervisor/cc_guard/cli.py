@@ -11,6 +11,7 @@ from cc_guard import __version__
 USAGE = """\
 usage: cc-guard [OPTIONS] claude [ARGS...]       run Claude Code; ARGS reach it verbatim
        cc-guard [OPTIONS] -- PROGRAM [ARGS...]   another name or path of the client
+       cc-guard demo [SCENARIO]                  the whole story in a minute, without Claude Code
        cc-guard explain [--json] [TEXT... | -]
        cc-guard doctor [--json] [--url URL]      why the API is not reached, and what to do
        cc-guard incidents [list | show ID | stats | report ID | export] [--json]
@@ -43,6 +44,7 @@ While cc-guard holds the client, Ctrl-] lets it go on at once.
 COMMANDS = (
     "answer",
     "completion",
+    "demo",
     "doctor",
     "explain",
     "incidents",
@@ -51,7 +53,6 @@ COMMANDS = (
     "replay",
     "restore",
 )
-PLANNED = ("demo",)
 
 USAGE_ERROR = 2
 _WITH_VALUE = {"--profile": "name", "--record": "file", "--panel": "value"}
@@ -134,6 +135,10 @@ def _dispatch(argv: list[str]) -> int:
         from cc_guard.commands import completion
 
         return completion.main(rest)
+    if word == "demo":
+        from cc_guard.commands import demo
+
+        return demo.main(rest)
     if word == "doctor":
         from cc_guard.short_lived import keep_garbage
 
@@ -165,8 +170,6 @@ def _dispatch(argv: list[str]) -> int:
         from cc_guard.commands import restore
 
         return restore.main(rest)
-    if word in PLANNED:
-        raise UsageError(f"'{word}' comes with a later release of cc-guard; this is {__version__}.")
     raise UsageError(f"unknown command '{word}'.{_nearest(word)}")
 
 

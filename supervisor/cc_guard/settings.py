@@ -116,6 +116,7 @@ class Notify(_Table):
     title: bool = True
     """Words in the window title for a question. Those of a hold have the switch title.enabled."""
     bell: bool = False
+    """The terminal's bell with each of these."""
 
 
 class Settings(BaseSettings):

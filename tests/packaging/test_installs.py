@@ -1,6 +1,7 @@
 """A wheel, an sdist and an editable install all find what is shipped beside the code."""
 
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -54,3 +55,7 @@ def test_an_install_is_complete(kind: str, distributions: dict[str, Path], tmp_p
     assert os.access(found[0], os.X_OK), "the hook lost its executable bit"
     assert _run(bin_ / "cc-guard", "--version").startswith("cc-guard ")
     assert _run(bin_ / "python", "-m", "cc_guard", "--version").startswith("cc-guard ")
+    assert "_cc_guard" in _run(bin_ / "cc-guard", "completion", "bash")
+    _run(*pip, "uninstall", "--quiet", "--yes", "cc-guard")
+    left = [path for path in (tmp_path / "venv").rglob("*") if re.search("cc.guard", path.name)]
+    assert left == [], "removing it has left something behind"

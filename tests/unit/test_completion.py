@@ -24,7 +24,7 @@ CC_GUARD = str(Path(sys.executable).parent / "cc-guard")
 
 
 def test_every_command_is_in_it() -> None:
-    known = {*cli.COMMANDS, *cli.PLANNED, "claude", "completion"}
+    known = {*cli.COMMANDS, "claude", "completion"}
     assert {command.name for command in COMMANDS} == known
 
 

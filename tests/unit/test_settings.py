@@ -52,6 +52,8 @@ def test_defaults() -> None:
     assert settings.read({}).model_dump() == {
         "profile": "auto",
         "observe": False,
+        "panel": "auto",
+        "panel_when": "incident",
         "hold": {"enabled": True, "after_attempt": 2, "release_key": "ctrl-]", "release_byte": 0x1D},
         "probe": {"interval_s": 0.3, "timeout_s": 5.0},
         "headless": {"enabled": True, "wait_s": 1800.0},
@@ -94,7 +96,7 @@ def test_other_variables_of_ours_are_not_settings(monkeypatch: pytest.MonkeyPatc
             "hould",
             "There are: hold.enabled, hold.after_attempt, hold.release_key.",
         ),
-        ("xyz = 1", 1, "xyz", "There are: profile, observe, hold.enabled,"),
+        ("xyz = 1", 1, "xyz", "There are: profile, observe, panel,"),
     ],
 )
 def test_an_unknown_key_names_its_line_and_its_neighbour(

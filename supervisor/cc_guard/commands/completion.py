@@ -17,10 +17,11 @@ usage: cc-guard completion bash | zsh | fish
 
 Print a script that completes cc-guard's commands and options.
 
-  bash   cc-guard completion bash >> ~/.bash_completion
-  zsh    cc-guard completion zsh > ~/.zfunc/_cc-guard
+  bash   echo 'eval "$(cc-guard completion bash)"' >> ~/.bashrc
+  zsh    mkdir -p ~/.zfunc && cc-guard completion zsh > ~/.zfunc/_cc-guard
          and in ~/.zshrc, before compinit: fpath+=(~/.zfunc)
-  fish   cc-guard completion fish > ~/.config/fish/completions/cc-guard.fish
+  fish   mkdir -p ~/.config/fish/completions
+         cc-guard completion fish > ~/.config/fish/completions/cc-guard.fish
 
 To try it at once: source <(cc-guard completion bash)
 """

@@ -41,7 +41,7 @@ HELP = Option("--help", "what there is")
 
 OPTIONS = (
     Option("--profile", "the machine profile to use", PROFILE),
-    Option("--panel", "where the panel opens", ("auto", "split", "off")),
+    Option("--panel", "open the panel beside the client", ("auto", "split", "off")),
     Option("--observe", "detect and record, act on nothing"),
     Option("--no-hold", "never pause the client"),
     Option("--no-rerun", "with -p: never go on with a run"),
@@ -58,7 +58,7 @@ COMMANDS = (
     Command(
         "answer",
         "answer what a session asks",
-        (_SESSION, _JSON),
+        (_SESSION, _JSON, Option("--code", "pass a sign-in's code on, from standard input")),
         tuple(
             Verb(word, about)
             for word, about in (
@@ -78,7 +78,7 @@ COMMANDS = (
     Command(
         "demo",
         "the whole story in a minute",
-        (),
+        (Option("--list", "the scenarios"),),
         tuple(
             Verb(name, about)
             for name, about in (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from cc_guard.detect.turn import Turn
 from cc_guard.guard import medic
 from cc_guard.guard.arguments import Arguments
+from cc_guard.guard.early import Early
 from cc_guard.guard.front import Front
 from cc_guard.guard.opener import Opener
 from cc_guard.guard.profile import configured
@@ -57,6 +58,7 @@ class Aid:
         self._step, self._state = step, state
         self._turn = Turn(arguments.version)
         self._last_key = time.monotonic()  # nobody knows what was typed before
+        self._early = Early({})
         self._vim: tuple[float, bool | None] = (0.0, None)
         folder = os.path.dirname(arguments.folder) if arguments.folder else ""
         self._typist = Typist(port, self._frames, self._shows, self._on_typed)
@@ -82,6 +84,7 @@ class Aid:
         first_run.took(profile.name, profile.why)
         self.front.profile = profile
         self._medic.parameters = profile.parameters
+        self._early = Early(profile.warn)
         self.front.configured(configured(profile, remedies, self._settings, self._arguments.options))
         return profile
 
@@ -132,6 +135,8 @@ class Aid:
             moment = self.moment()
             if not against_typing(moment):
                 self._reviver.give_back()
+        for finding in self._early.due():
+            self._step(machine.Noticed(finding))
         self.quiet.tick(self._state())
         self.front.session = self._session
         self.front.show()

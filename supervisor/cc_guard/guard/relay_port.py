@@ -3,8 +3,13 @@
 import asyncio
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from cc_guard.relay import link
+from cc_guard.relay.overlay import SHOW_HEAD
+
+if TYPE_CHECKING:
+    from cc_guard.screen.takeover import Takeover
 
 
 class RelayPort:
@@ -46,6 +51,17 @@ class RelayPort:
 
     def modes(self, reset: bytes) -> None:
         self._send(link.MODES, reset)
+
+    def screen(self, argv: list[str]) -> None:
+        """A program that waits to be shown while the client is held; no words: it is not needed any more."""
+        data = b"".join(os.fsencode(word) + b"\0" for word in argv)
+        self._send(link.SCREEN, link.COUNT.pack(len(argv)) + data)
+
+    def show(self, offset: int, wait_s: float, over: "Takeover", picture: bytes) -> None:
+        """Let it draw, and take the terminal for it in `wait_s` at the earliest. Answered by `screen …`."""
+        lengths = len(over.enter), len(over.leave), len(over.paint)
+        head = SHOW_HEAD.pack(offset, wait_s, *lengths)
+        self._send(link.SHOW, head + over.enter + over.leave + over.paint + picture)
 
     def repaint(self) -> None:
         self._send(link.REPAINT)

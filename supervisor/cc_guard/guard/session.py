@@ -16,6 +16,7 @@ from cc_guard.guard.aid import Aid
 from cc_guard.guard.arguments import Arguments
 from cc_guard.guard.channels import Channels
 from cc_guard.guard.holder import Holder
+from cc_guard.guard.incident_screen import IncidentScreen
 from cc_guard.guard.journal import Journal
 from cc_guard.guard.notices import key_name, title_bytes
 from cc_guard.guard.prober import Prober
@@ -74,6 +75,7 @@ class GuardSession:
             self._probe_interval, settings.probe.timeout_s, arguments.settings, self._on_probe
         )
         self._aid = Aid(arguments, settings, self._port, self._watch, known, self._step, lambda: self._state)
+        self._screen = IncidentScreen(self._port, self._frames, settings, self._panel_is_there)
         session = arguments.session or f"unnamed-{int(time.time())}"
         self._journal = Journal(session, (settings.history.keep_days, settings.history.keep_incidents))
         if arguments.version:
@@ -91,6 +93,7 @@ class GuardSession:
             if self._state.phase != "idle":
                 self._step(machine.Tick(self._at_rest(), self._moment()))
             self._aid.tick()
+            self._screen.follow(self._state)
             self._ask_for_repaint()
             tick = _TICK_S if self._state.phase != "idle" else _IDLE_TICK_S
             with contextlib.suppress(TimeoutError):
@@ -129,6 +132,7 @@ class GuardSession:
 
     def _on_event(self, said: list[str]) -> None:
         self._aid.relay_says(said)
+        self._screen.event(said)
         match said:
             case ["held", _]:
                 self._holder.started()
@@ -211,6 +215,8 @@ class GuardSession:
         self._step(machine.HoldStarted())
         if self._state.phase == "held":
             self._show_notice()
+            self._screen.held()
+            self._screen.follow(self._state)
 
     # Effects
 
@@ -232,6 +238,7 @@ class GuardSession:
                     self._aid.quiet.over(report)
                 case _:
                     self._aid.carry_out(effect)
+        self._screen.follow(self._state)
 
     def _ask_why(self, symptom: Symptom, started: float) -> None:
         if self._diagnosis is not None and not self._diagnosis.done():
@@ -248,6 +255,9 @@ class GuardSession:
             self._step(machine.Diagnosed(found.cause, found.confidence, found.summary, found.findings))
         else:
             self._journal.explain(started, found)
+
+    def _panel_is_there(self) -> bool:
+        return self._aid.front.watched or self._aid.opener.coming
 
     def _show_notice(self) -> None:
         screen = self._frames.screen

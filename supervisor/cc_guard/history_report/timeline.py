@@ -94,7 +94,7 @@ def events(incident: Incident) -> list[tuple[float, str]]:
 
 def _action(action: Action) -> list[tuple[float, str]]:
     end = action.started_at + action.duration_s
-    detail = f", {action.detail}" if action.detail else ""
+    detail = f", {action.detail.splitlines()[0]}" if action.detail.strip() else ""
     if action.remedy == "hold.wait":
         why = "" if action.status == "ok" else f": {action.status}"
         lasted = words.span(action.duration_s)

@@ -21,7 +21,7 @@ _SHIM_HEAD = 4096
 
 _GET_CLIENT = (
     "Get it: npm install -g @anthropic-ai/claude-code, or curl -fsSL https://claude.ai/install.sh | bash. "
-    "(cc-guard demo, which needs none, comes with a later release.)"
+    "(cc-guard demo needs none.)"
 )
 _GET_PROGRAM = "Check the name, or give its path: cc-guard -- PATH"
 

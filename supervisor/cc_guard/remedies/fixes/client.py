@@ -95,8 +95,9 @@ REMEDIES = (
     Remedy(
         "client.env",
         "Start Claude Code again with one variable",
-        "As client.restart, with one variable such as NODE_EXTRA_CA_CERTS or NO_PROXY.",
-        ("tls.untrusted_ca", "proxy.dead", "base_url.dead"),
+        "As client.restart, with NODE_EXTRA_CA_CERTS naming a bundle of this machine that vouches for the API's "
+        "certificate.",
+        ("tls.untrusted_ca",),
         everywhere(1),
         policy="ask",
         by_guard=True,
