@@ -97,7 +97,7 @@ class Title(_Table):
 
 
 class Screen(_Table):
-    """While the client is paused and no panel is open: cc-guard's screen in its place, beside a picture of it."""
+    """While the client is paused and no panel is open: cc-guard's screen in its place, beside its picture."""
 
     enabled: bool = True
 

@@ -210,7 +210,8 @@ def test_a_session_that_must_not_be_held(
     session.terminal.wait_for("● back again")
     time.sleep(2.5)
     incident = session.incidents()[0]
-    assert (incident["outcome"], incident["actions"]) == ("recovered", [])
+    done = [action for action in incident["actions"] if action["status"] != "suggested"]
+    assert (incident["outcome"], done) == ("recovered", [])
     assert incident["retries_spent"] >= 4
 
 

@@ -374,7 +374,7 @@ def streaming(version: str, found: Outcome) -> None:
         session.ready()
         pids = session.clients()
         session.terminal.prompt("long 60")
-        session.terminal.wait_for("part 3", 30)
+        session.terminal.wait_for("part ", 30)
         session.api.set_fault("status:503,limit=1")
         _hands_off(session, found, pids)
 

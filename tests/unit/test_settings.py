@@ -61,6 +61,7 @@ def test_defaults() -> None:
         "history": {"keep_days": 365, "keep_incidents": 2000},
         "title": {"enabled": True},
         "statusline": {"enabled": True},
+        "screen": {"enabled": True},
         "notify": {"osc": "auto", "title": True, "bell": False},
     }
 

@@ -1,7 +1,9 @@
 """`cc-guard panel`: what the guard of a session sees and does, beside it."""
 
 import argparse
+import contextlib
 import sys
+import termios
 from collections.abc import Sequence
 
 from cc_guard.commands.output import plain
@@ -57,6 +59,8 @@ def _run(found: Sequence[Session], colours: str) -> int:
     from cc_guard.panel.app import PanelApp
 
     chosen = {"dark": theme.DARK, "light": theme.LIGHT}.get(colours) or theme.suited()
+    with contextlib.suppress(termios.error):
+        termios.tcflush(0, termios.TCIFLUSH)  # keys that were meant for another pane
     app = PanelApp(found, chosen)
     said = app.run()
     if app.return_code:
