@@ -179,6 +179,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         probe=SimpleNamespace(interval_s=0.1, timeout_s=2.0),
         title=SimpleNamespace(enabled=True),
         history=SimpleNamespace(keep_days=365, keep_incidents=2000),
+        screen=SimpleNamespace(enabled=False),
         notify=SimpleNamespace(osc="auto", title=True, bell=False),
     )
     monkeypatch.setattr(settings_cache, "load", lambda options: settings)

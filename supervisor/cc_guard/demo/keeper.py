@@ -1,0 +1,143 @@
+"""The demo's second process: it is the API, breaks it and mends it, answers a question that nobody answers,
+and takes everything away at the end, however the demo ends: the end of its input is the end of the demo.
+
+Its input: `session PID`, of the session's cc-guard. The stand-in asks over a Unix socket: `break`, `story`.
+Both are answered by one line of JSON: what has happened so far.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+from cc_guard import paths
+from cc_guard.demo import ours, plan
+from cc_guard.demo.api import Api
+from cc_guard.guard.door import path_of
+
+ANSWER_S = 10.0
+"""What the texts of scenarios.py say."""
+
+_POLL_S = 0.2
+_LINE_LIMIT = 4 * 1024 * 1024
+
+
+class Keeper:
+    def __init__(self, folder: str) -> None:
+        self._plan = plan.read(folder)
+        self._folder = folder
+        self._api = Api(self._plan.scenario, folder, self._plan.mocked)
+        self._session = 0
+        self._asked: dict[str, Any] | None = None
+        self._answered = ""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        await self._api.open(self._plan.addresses, self._plan.port)
+        if self._plan.names:
+            from cc_guard.demo import names
+
+            await names.serve(self._plan.names)
+        control = await asyncio.start_unix_server(self._control, plan.control(self._folder))
+        print(self._api.port, flush=True)
+        reader = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        stop = loop.create_task(self._listen(reader))
+        loop.add_signal_handler(signal.SIGTERM, stop.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await stop
+        for task in self._tasks:
+            task.cancel()
+        control.close()
+        await self._api.close()
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        while words := (await reader.readline()).split():
+            match words:
+                case [b"session", pid]:
+                    self._session = int(pid)
+                    self._start(self._watch())
+
+    def clean_up(self) -> None:
+        with contextlib.suppress(OSError):
+            if self._session and self._session in ours.processes(self._folder):
+                os.kill(self._session, signal.SIGTERM)  # whoever started it is gone
+        ours.end(self._folder)
+        ours.remove(self._folder, self._plan.made, self._session)
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            word = (await reader.readline()).strip()
+            if word == b"break":
+                if self._plan.scenario == "login":
+                    plan.write_login(self._folder, "second")
+                await self._api.break_down()
+                if self._plan.break_s is not None:
+                    self._start(self._mend_later(self._plan.break_s))
+            writer.write(json.dumps(self._story()).encode() + b"\n")
+            await writer.drain()
+            writer.close()
+
+    async def _mend_later(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self._api.mend()
+
+    def _story(self) -> dict[str, Any]:
+        api = self._api
+        down = None if None in (api.mended_at, api.broken_at) else api.mended_at - api.broken_at  # type: ignore[operator]
+        late = None if None in (api.mended_at, api.answered_at) else api.answered_at - api.mended_at  # type: ignore[operator]
+        return {"down": down, "late": late, "ports": api.ports, "asked": self._answered}
+
+    async def _watch(self) -> None:
+        """What the guard asks, as any panel sees it. A guard that is started anew has a new socket."""
+        while True:
+            with contextlib.suppress(OSError, ValueError):
+                path = path_of(paths.runtime_dir(), self._session)
+                reader, writer = await asyncio.open_unix_connection(path, limit=_LINE_LIMIT)
+                try:
+                    while line := await reader.readline():
+                        message = json.loads(line)
+                        if message.get("type") == "state":
+                            self._seen(message.get("question"), writer)
+                finally:
+                    writer.close()
+            await asyncio.sleep(_POLL_S)
+
+    def _seen(self, question: dict[str, Any] | None, writer: asyncio.StreamWriter) -> None:
+        before = self._asked
+        self._asked = question
+        if question is None:
+            if before is not None and not self._answered:
+                self._answered = "You were asked, and answered."
+        elif before is None or before["id"] != question["id"]:
+            self._start(self._answer(str(question["id"]), writer))
+
+    async def _answer(self, id_: str, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(ANSWER_S)
+        if self._asked is not None and self._asked["id"] == id_:
+            self._answered = f"You were asked; after {ANSWER_S:.0f} s the demo said yes for you."
+            message = {"v": 1, "type": "answer", "question": id_, "answer": "yes"}
+            writer.write(json.dumps(message).encode() + b"\n")
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    keeper = Keeper(sys.argv[1])
+    try:
+        asyncio.run(keeper.run())
+    finally:
+        keeper.clean_up()
+
+
+if __name__ == "__main__":
+    main()
