@@ -98,16 +98,38 @@ def sees(screen: Terminal, text: str, timeout: float) -> str:
     ("name", "during", "after", "told", "paused"),
     [
         ("outage", "The API is gone", "the answer came", "goes on after a pause", True),
-        ("ports", "holds all 40 local ports", "the demo said yes for you", "ports.widen: ok", True),
-        ("ipv6", "IPv6 is cut off", "the demo said yes for you", "ipv6.prefer_v4: ok", True),
+        pytest.param(
+            "ports",
+            "holds all 40 local ports",
+            "the demo said yes for you",
+            "ports.widen: ok",
+            True,
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            "ipv6",
+            "IPv6 is cut off",
+            "the demo said yes for you",
+            "ipv6.prefer_v4: ok",
+            True,
+            marks=pytest.mark.long,
+        ),
         ("login", "Refused", "cc-guard started it with --resume", "nudge: ok", False),
-        ("tart", "Connections are cut off", "The machine is started again", "tart.suspend: ok", True),
-        (
+        pytest.param(
+            "tart",
+            "Connections are cut off",
+            "The machine is started again",
+            "tart.suspend: ok",
+            True,
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
             "server",
             "503: the API has a fault",
             "changed nothing and wrote down",
             "server_error 503",
             False,
+            marks=pytest.mark.long,
         ),
     ],
 )
@@ -137,7 +159,10 @@ def test_the_story(place: Place, name: str, during: str, after: str, told: str, 
         assert time.monotonic() - began < 75
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGKILL, *(pytest.param(one, marks=pytest.mark.long) for one in (signal.SIGTERM, signal.SIGHUP))],
+)
 def test_killed(place: Place, number: signal.Signals) -> None:
     """In the middle of a pause."""
     with started(place, "outage") as screen:

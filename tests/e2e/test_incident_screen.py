@@ -1,5 +1,6 @@
 """The screen in place of a held client, with the real clients in a terminal that nobody can divide."""
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -97,7 +98,7 @@ only_the_newest = pytest.mark.parametrize("version", ["2.1.330"])
         ("2.1.330", {}, UP_S),
         ("2.1.330", {"CLAUDE_CODE_NO_FLICKER": "1"}, UP_S),  # on the alternate screen, with the mouse
         ("2.1.330", {"TERM_PROGRAM": "ghostty"}, UP_S),  # with the kitty keyboard
-        ("2.0.60", {}, UP_S),
+        pytest.param("2.0.60", {}, UP_S, marks=pytest.mark.long),
         ("1.0.120", {}, UNPREPARED_S),
     ],
     ids=["2.1.330", "fullscreen", "kitty", "2.0.60", "1.0.120"],
@@ -106,12 +107,12 @@ def test_an_outage(env: dict[str, str], up_s: float, outage: Callable[..., Outag
     one = outage(**env)
     window = one.window
     before = _left(window.screen())
-    assert one.up() <= up_s
+    assert one.up() <= up_s * _slowness()
     window.pump(0.1)
     shown = _left(window.screen())
     assert shown[: len(before)] == before, "the client's picture stands where it stood"
     assert not any(shown[len(before) :])
-    window.see(lambda: "release" in window.screen().splitlines()[-1], "no keys")
+    window.see(lambda: "Esc close" in window.screen().splitlines()[-1], "no keys")
     window.pump(1.0)
     one.mend()
     assert not one.shown
@@ -168,7 +169,7 @@ def test_not_where_it_is_not_wanted(outage: Callable[..., Outage]) -> None:
 
 
 @only_the_newest
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
 @pytest.mark.parametrize("who", ["app", "guard"])
 def test_killed_at_any_moment_the_session_lives(who: str, seed: int, outage: Callable[..., Outage]) -> None:
     one = outage()
@@ -188,12 +189,17 @@ def test_killed_at_any_moment_the_session_lives(who: str, seed: int, outage: Cal
 
 
 @only_the_newest
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_the_terminal_is_closed_at_any_moment(seed: int, outage: Callable[..., Outage]) -> None:
     one = outage()
     one.window.pump(random.Random(seed).uniform(0.0, 1.2))
     one.window.hang_up()
     one.window.nothing_remains()
+
+
+def _slowness() -> float:
+    """With more work than cores only the order of magnitude can be held to."""
+    return 1.0 if os.getloadavg()[0] <= (os.cpu_count() or 1) else 4.0
 
 
 def _is_screen(process: psutil.Process) -> bool:

@@ -154,6 +154,10 @@ def session(
         yield open_
 
 
+older_ones_take_long = pytest.mark.parametrize(
+    "version", ["2.1.330", *(pytest.param(old, marks=pytest.mark.long) for old in ("2.0.60", "1.0.120"))]
+)
+
 # Words and Enter
 
 
@@ -171,6 +175,7 @@ def test_a_nudge_after_a_final_failure(session: Callable[..., Session]) -> None:
     one.write("still mine")
 
 
+@older_ones_take_long
 def test_a_key_between_words_and_enter(session: Callable[..., Session]) -> None:
     """Whenever it comes, the box holds what the user typed and nothing else."""
     one = session()
@@ -196,6 +201,7 @@ def test_a_key_between_words_and_enter(session: Callable[..., Session]) -> None:
     assert one.prompts()[before:] == ["say mine"]
 
 
+@older_ones_take_long
 def test_a_key_right_behind_enter(session: Callable[..., Session]) -> None:
     one = session()
     one.fail()
@@ -207,6 +213,7 @@ def test_a_key_right_behind_enter(session: Callable[..., Session]) -> None:
     one.window.see(lambda: one.prompts()[before:] == ["continue"], "no request")
 
 
+@older_ones_take_long
 def test_words_that_nobody_submits(session: Callable[..., Session]) -> None:
     """Taken back without a trace: neither in the box nor offered for pasting."""
     one = session()
@@ -223,6 +230,7 @@ def test_words_that_nobody_submits(session: Callable[..., Session]) -> None:
     one.write("mine")
 
 
+@older_ones_take_long
 def test_a_draft_is_given_back(session: Callable[..., Session]) -> None:
     one = session()
     draft = "a first line\nund eine größere zweite"
@@ -239,6 +247,7 @@ def test_a_draft_is_given_back(session: Callable[..., Session]) -> None:
 # Another client
 
 
+@older_ones_take_long
 def test_a_restart_goes_on_with_the_conversation(session: Callable[..., Session]) -> None:
     """After a failure, with what the user types meanwhile; twice; and then the terminal is as it was."""
     one = session("--session-id", "0b5c9a34-9d2e-4c3e-8f57-3a1f0d5c1a11", "say first")
@@ -286,6 +295,7 @@ def test_a_restart_goes_on_with_the_conversation(session: Callable[..., Session]
     assert one.window.unread() == b""
 
 
+@older_ones_take_long
 def test_nothing_remains_when_the_relay_is_killed_after_a_restart(session: Callable[..., Session]) -> None:
     one = session("--session-id", "0b5c9a34-9d2e-4c3e-8f57-3a1f0d5c1a11", "say first")
     one.window.see(lambda: "● first" in one.window.screen(), "no answer")

@@ -110,3 +110,10 @@ def test_this_machine_can_be_read() -> None:
     """With thresholds that everything crosses, whatever can be measured here is told."""
     found = Early({"ports_used": -1.0, "memory_available_mb": 1e12}).look()
     assert [finding.probe for finding in found] == ["early.ports_used", "early.memory_available_mb"]
+
+
+def test_a_file_without_the_row_measures_nothing(machine: Machine) -> None:
+    """The guard's loop asks: nothing may come out of here but findings."""
+    machine.files["/proc/net/sockstat"] = "sockets: used 5\n"
+    machine.memory(900, 0, 0)
+    assert named(Early(WARN, machine.read)) == ["early.memory_available_mb"]

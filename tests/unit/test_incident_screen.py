@@ -59,7 +59,10 @@ def test_begun_when_the_client_retries_and_shown_when_it_is_held() -> None:
     assert play.phase("held") == [], "its last frame may not be whole yet"
     assert play.held() == [SHOW]
     assert play.phase("held") == []
+    play.screen.event(["screen", "shown"])
+    assert play.screen.shown
     play.screen.event(["screen", "over", "released"])
+    assert not play.screen.shown
     assert play.phase("going") == []
     assert play.phase("fading") == []
 

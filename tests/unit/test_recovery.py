@@ -1,6 +1,7 @@
 """After the client has given up: remedies, the nudge, a new process; and what may never happen."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import settings
@@ -21,6 +22,7 @@ WIDEN = Rung("ports.widen", 3, "auto", ("ports.exhausted",), "Widen the port ran
 NETSH = Rung("wsl.dns", 4, "auto", ("wsl.network",), "DNS of WSL")
 LOGIN = Rung("auth.login", 2, "ask", ("auth.expired",), "Log in again")
 RUNGS = (FLUSH, TART, WIDEN, NETSH, LOGIN)
+HANDS_OFF = m.Configured(hold=False, hold_from=1, nudge=False, restart=False)
 
 
 class Run:
@@ -464,7 +466,7 @@ def test_a_process_that_fails_in_vain_while_the_path_is_good_is_started_anew() -
     run = Run()
     run.retrying(4)
     run.diagnosed("process.stuck")
-    busy = replace(SAFE, prompt="busy")
+    busy = replace(SAFE, prompt="busy", kept=True)
     assert m.Restart() in run.good(15, busy)
     assert not [e for e in run.good(15, busy) if isinstance(e, m.Restart)], "once"
 
@@ -473,6 +475,7 @@ def test_a_process_that_fails_in_vain_while_the_path_is_good_is_started_anew() -
     "moment",
     [
         replace(SAFE, prompt="draft", kept=False),
+        replace(SAFE, prompt="busy", kept=False),
         replace(SAFE, session=False),
         replace(SAFE, tools=1),
         replace(SAFE, prompt="menu"),
@@ -485,6 +488,151 @@ def test_a_restart_never_costs_anything(moment: Moment) -> None:
     run.retrying(4)
     run.diagnosed("process.stuck")
     assert not [e for e in run.good(60, moment) if isinstance(e, m.Restart)]
+
+
+BUSY = replace(SAFE, prompt="busy", kept=True)
+
+
+def stuck() -> Run:
+    """A client that retries in vain on a good path, and is about to be started anew."""
+    run = Run()
+    run.retrying(4)
+    run.diagnosed("process.stuck")
+    return run
+
+
+def test_a_client_whose_row_is_gone_may_be_at_an_answer_and_is_not_ended() -> None:
+    run = stuck()
+    run.good(9, BUSY)
+    run.do(m.Seen(Symptom(WALL, "connection", "cleared"), "screen"), after=1.1)
+    run.probe(True)
+    assert m.Restart() not in run.tick(0.3, BUSY)
+
+
+def test_what_the_screen_says_of_a_client_that_is_being_ended_is_not_its_recovery() -> None:
+    run = stuck()
+    assert m.Restart() in run.good(15, BUSY)
+    run.do(m.Seen(Symptom(WALL, "connection", "cleared"), "screen"), after=0.2)
+    run.do(m.Seen(Symptom(WALL, "connection", "failed"), "screen"), after=0.1)
+    run.do(m.Interrupted("transcript"), after=0.1)
+    run.probe(False, after=1)
+    assert m.Hold() not in run.tick(2)
+    run.do(m.Restarted(True), after=1)
+    assert m.Type("continue") in run.good(5)
+
+
+def test_a_restart_that_was_refused_leaves_a_client_that_retries() -> None:
+    run = stuck()
+    assert m.Restart() in run.good(15, BUSY)
+    run.do(m.Restarted(False, "you are typing"))
+    assert run.state.phase == "watching"
+    run.do(m.Progressed("transcript"), after=1)
+    assert run.report.outcome == "recovered"
+
+
+def test_a_path_that_comes_back_says_nothing_of_a_limit() -> None:
+    for kind, over in (("usage_limit", 1800.0), ("rate_limit", None), ("overloaded", None)):
+        run = Run()
+        run.do(m.Seen(Symptom(WALL, kind, "failed", confirmed=True), "hook", over))  # type: ignore[arg-type]
+        run.good(30)
+        run.probe(False, after=1)
+        assert not [e for e in run.good(80) if isinstance(e, m.Type)], kind
+
+
+def test_a_server_that_said_it_was_overloaded_and_says_so_no_more_is_not_waited_for() -> None:
+    run = Run()
+    run.failed("overloaded")
+    run.probe(True, after=1, status=529)
+    assert m.Type("continue") in run.good(5)
+
+
+def test_words_that_never_come_to_stand_are_not_typed_again_and_again() -> None:
+    run = given_up()
+    times = []
+    for _ in range(600):
+        if m.Type("continue") in run.good(1):
+            times.append(run.now)
+            run.do(m.Typed(False, "the input box did not show the words"), after=3)
+    assert len(times) == recovery.MOST_MISSES
+    pauses = [later - earlier for earlier, later in pairwise(times)]
+    assert pauses == sorted(pauses), "more and more time between them"
+    assert run.report.outcome == "failed"
+
+
+def test_what_a_driver_never_tells_of_is_not_done_again() -> None:
+    run = given_up()
+    assert run.good(600).count(m.Type("continue")) == 1
+    run = given_up()
+    run.good(3)
+    run.do(m.Typed(True))
+    run.failed(after=2)
+    assert run.good(600).count(m.Restart()) == 1
+
+
+def test_our_own_words_told_late_are_not_the_user_speaking() -> None:
+    """A transcript may have the prompt after its failure."""
+    run = given_up()
+    run.good(3)
+    run.do(m.Typed(True))
+    run.failed(after=180)
+    run.do(m.Prompted(ago_s=180.0))
+    assert (run.state.phase, run.state.care.nudges) == ("down", 1)
+    run.good(7)
+    run.do(m.Restarted(True))
+    run.good(3)
+    run.do(m.Typed(True))
+    run.failed(after=180)
+    run.good(3)
+    assert run.state.past.tripped
+    run.do(m.Prompted(ago_s=183.0))
+    assert run.state.past.tripped
+    run.do(m.Prompted(), after=1)
+    assert not run.state.past.tripped
+
+
+def test_a_prompt_that_has_failed_since_leaves_the_client_down() -> None:
+    run = given_up()
+    run.do(m.Prompted(ago_s=180.0), after=1)
+    assert run.state.phase == "down"
+    run.do(m.Prompted(), after=1)
+    assert run.state.phase == "going"
+
+
+def test_what_was_done_is_undone_though_nothing_is_allowed_any_more() -> None:
+    run = Run()
+    run.retrying(1)
+    run.probe(False)
+    run.diagnosed("vm.interference")
+    question = next(e.question for e in run.tick() if isinstance(e, m.Ask))
+    assert question is not None
+    run.do(m.Answered(question.id, "yes"))
+    run.do(m.Ran("tart.suspend", "ok"))
+    run.do(HANDS_OFF)
+    assert m.Undo() in run.do(m.Progressed("transcript"), after=1)
+
+
+def test_a_yes_to_what_is_not_allowed_any_more_is_none() -> None:
+    run = Run()
+    run.retrying(1)
+    run.probe(False)
+    run.diagnosed("vm.interference")
+    question = next(e.question for e in run.tick() if isinstance(e, m.Ask))
+    assert question is not None
+    run.do(HANDS_OFF)
+    assert m.Ask(None) in run.do(m.Answered(question.id, "always"))
+    assert not [e for e in run.effects if isinstance(e, m.Run)]
+
+
+def test_a_question_is_unlike_those_of_the_guard_before() -> None:
+    ids = []
+    for started in (1000.0, 1600.0):
+        run = Run()
+        run.now = started
+        run.retrying(1)
+        run.probe(False)
+        run.diagnosed("vm.interference")
+        ids += [e.question.id for e in run.tick() if isinstance(e, m.Ask) and e.question]
+    assert len(set(ids)) == 2
 
 
 def test_ladder_gentlest_first_and_what_was_tried_less() -> None:
@@ -529,6 +677,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.typed_since_failure = False
         self.consented: set[str] = set()
         self.question: m.Question | None = None
+        self.to_undo = False
 
     def send(self, event: m.Event, after: float = 0.1) -> None:
         before = self.run.state
@@ -556,13 +705,19 @@ class AnyOrder(RuleBasedStateMachine):
                 assert policy.restart
                 assert event.moment.session
                 assert not event.moment.tools
-                assert event.moment.prompt != "draft" or event.moment.kept
+                assert event.moment.prompt == "empty" or event.moment.kept
+                assert before.cleared is None
+                assert before.doubted is None
+                assert not before.suspended
+                assert before.care.restarting is None or self.run.now - before.care.restarting > 60
                 assert not against_restart(event.moment, retrying=before.phase == "watching")
                 assert not before.past.tripped
             elif isinstance(effect, m.Run):
                 rung = policy.rung(effect.remedy)
                 assert rung is not None
                 assert rung.policy != "off"
+                if effect.apply and rung.until == "incident":
+                    self.to_undo = True
                 if effect.apply:
                     assert before.report is not None
                     assert rung.trial or (before.report.confidence or 0.0) >= 0.7
@@ -574,8 +729,11 @@ class AnyOrder(RuleBasedStateMachine):
                         assert rung.policy == "auto"
             elif isinstance(effect, m.Ask):
                 self.question = effect.question
+            elif isinstance(effect, m.Undo):
+                self.to_undo = False
             elif isinstance(effect, m.Hold):
                 assert not before.past.tripped
+                assert state.care.restarting is None
             assert state is not None
 
     @rule(kind=kinds, confirmed=st.sampled_from([True, True, False]))
@@ -647,6 +805,20 @@ class AnyOrder(RuleBasedStateMachine):
         self.send(event)
 
     @rule()
+    def hands_off(self) -> None:
+        """`observe` in the panel, which answers what is asked with a no."""
+        asked = self.run.state.care.question
+        if asked is not None:
+            self.send(m.Answered(asked.id, "no"))
+        self.send(HANDS_OFF)
+
+    @rule(ago_s=st.sampled_from([0.0, 1.0, 200.0]))
+    def prompted(self, ago_s: float) -> None:
+        if ago_s == 0.0:
+            self.typed_since_failure = False
+        self.send(m.Prompted(ago_s))
+
+    @rule()
     def progress(self) -> None:
         self.typed_since_failure = False
         self.send(m.Progressed("hook"))
@@ -659,17 +831,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert self.run.state.care == type(self.run.state.care)()
         probing = [effect.on for effect in self.run.effects if isinstance(effect, m.Probe)]
         assert not (probing and probing[-1])
-        changes = [i for i, e in enumerate(self.run.effects) if e == m.Run("tart.suspend", apply=True)]
-        undos = [i for i, e in enumerate(self.run.effects) if isinstance(e, m.Undo)]
-        done = self.run.state.policy.rung("tart.suspend")
-        if changes and done and self.helped():
-            assert undos
-            assert undos[-1] > changes[-1]
-
-    def helped(self) -> bool:
-        reports = [e.report for e in self.run.effects if isinstance(e, m.Record)]
-        last = reports[-1] if reports else None
-        return last is not None and any(a.remedy == "tart.suspend" and a.status == "ok" for a in last.actions)
+        assert not self.to_undo
 
     @invariant()
     def never_more_than_two_nudges(self) -> None:

@@ -36,11 +36,13 @@ class World:
         self.frames = SimpleNamespace(offset=7, complete=True, stale=False)
         self.box = ""
         self.ends: list[tuple[bool, str]] = []
+        self.wanted = True
         self.typist = Typist(
             self.port,  # type: ignore[arg-type]
             self.frames,  # type: ignore[arg-type]
             lambda text: self.box == text,
             lambda ok, why: self.ends.append((ok, why)),
+            lambda: self.wanted,
         )
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -168,5 +170,30 @@ def test_a_relay_that_says_nothing_is_not_waited_for() -> None:
         assert world.ends == [(False, "the relay does not answer")]
         world.typist.event(["typed", "submit"])
         assert len(world.ends) == 1
+
+    play(story)
+
+
+def test_words_that_are_not_wanted_any_more_are_taken_away_and_never_submitted() -> None:
+    async def story(world: World) -> None:
+        world.typist.type("continue")
+        world.typist.event(["typed", "text"])
+        world.box = "continue"
+        world.wanted = False
+        await world.until(lambda: world.port.of("erase") == 1)
+        assert world.port.of("submit") == 0
+        world.typist.event(["erased", "asked"])
+        assert world.ends[0][0] is False
+
+    play(story)
+
+
+def test_the_clock_of_one_text_does_not_end_the_next() -> None:
+    async def story(world: World) -> None:
+        world.typist.type("continue")
+        await asyncio.sleep(0.7)
+        world.typist.type("continue")
+        await asyncio.sleep(0.5)
+        assert world.ends == []
 
     play(story)

@@ -61,7 +61,7 @@ class Aid:
         self._early = Early({})
         self._vim: tuple[float, bool | None] = (0.0, None)
         folder = os.path.dirname(arguments.folder) if arguments.folder else ""
-        self._typist = Typist(port, self._frames, self._shows, self._on_typed)
+        self._typist = Typist(port, self._frames, self._shows, self._on_typed, self._still_typing)
         self._reviver = Reviver(
             port, self._frames, self._box, self._on_new_client, self._on_restarted, folder
         )
@@ -69,6 +69,8 @@ class Aid:
         self._medic = medic.Medic(arguments.settings, self._sign_in, self._on_ran)
         self.vitals = Vitals(watch.trend, os.getppid())
         self.front = Front(arguments, choices, step, state, self._sign_in, self.vitals)
+        self.screen_shown: Callable[[], bool] = lambda: False
+        """Whether who is connected is our own screen in the client's place."""
         self.quiet = QuietChannels(arguments, choices, port, watch.frames)
         self.opener = Opener(choices, watch.frames, arguments.restarts, self.front.notice)
 
@@ -140,7 +142,8 @@ class Aid:
         self.quiet.tick(self._state())
         self.front.session = self._session
         self.front.show()
-        self.opener.tick(self._state(), self.front.watched, self._last_key)
+        watched = self.front.watched and not self.screen_shown()
+        self.opener.tick(self._state(), watched, self._last_key)
 
     @property
     def idle(self) -> bool:
@@ -198,9 +201,15 @@ class Aid:
     def _on_ran(self, remedy: str, status: str, detail: str, took_s: float) -> None:
         self._step(machine.Ran(remedy, status, detail, took_s))
 
+    def _still_typing(self) -> bool:
+        """Words that stand may not be wanted any more: the incident is over, or `observe` is on."""
+        state = self._state()
+        return state.care.typing is not None and state.policy.nudge
+
     def _note_prompt(self, before: float | None) -> None:
-        if self._turn.last_prompt_t != before:
-            self._step(machine.Prompted())
+        said = self._turn.last_prompt_t
+        if said is not None and said != before:
+            self._step(machine.Prompted(max(time.time() - said, 0.0)))
 
     # Reading the client
 

@@ -60,9 +60,8 @@ class Early:
 
     def _ports(self) -> dict[str, tuple[float, dict[str, Any]]]:
         first, last = map(int, self._read("/proc/sys/net/ipv4/ip_local_port_range").split())
-        words = next(
-            line for line in self._read("/proc/net/sockstat").splitlines() if line.startswith("TCP:")
-        ).split()
+        lines = self._read("/proc/net/sockstat").splitlines()
+        words = next((line for line in lines if line.startswith("TCP:")), "").split()
         counts = dict(zip(words[1::2], map(int, words[2::2]), strict=True))
         closing, size = counts["tw"], last - first + 1
         used = counts["inuse"] + closing

@@ -41,6 +41,8 @@ class IncidentScreen:
         self._enabled = settings.screen.enabled and not settings.observe
         self._ready = False  # a program waits
         self._asked = False  # it has got its picture
+        self.shown = False
+        """Whoever is connected may be this screen, and no panel."""
         self._held_at: float | None = None
         self._unwanted = False  # closed by the user, or of no use in this incident
         self._going_since: float | None = None
@@ -69,8 +71,10 @@ class IncidentScreen:
     def event(self, words: list[str]) -> None:
         """What the relay says."""
         match words:
+            case ["screen", "shown"]:
+                self.shown = True
             case ["screen", "over", reason]:
-                self._ready = self._asked = False
+                self._ready = self._asked = self.shown = False
                 self._unwanted = self._unwanted or reason != "released"
 
     def _may_come(self, state: "State") -> bool:

@@ -19,9 +19,9 @@ _DETAIL_LIMIT = 2000
 
 
 class Medic:
-    """`ran(remedy, status, detail, took_s)` is called once for each `run`, and for what is found to be unfit
-    when it is to be described. `variables` are what the next client is to have besides the environment of
-    this one."""
+    """`ran(remedy, status, detail, took_s)` is called once for each `run`, unless its incident is over by
+    then, and for what is found to be unfit when it is to be described. `variables` are what the next client
+    is to have besides the environment of this one."""
 
     def __init__(
         self, settings: tuple[str, ...], sign_in: SignIn, ran: Callable[[str, str, str, float], None]
@@ -32,6 +32,7 @@ class Medic:
         self.variables: dict[str, str] = {}
         self._session = os.getppid()
         self._turn = asyncio.Lock()
+        self._incidents = 0  # that are over
         self._tasks: set[asyncio.Task[None]] = set()
         self.parameters: Mapping[str, Any] = {}
 
@@ -53,7 +54,10 @@ class Medic:
         self._start(self._describe(remedy, self._request(cause, (), False, ()), say))
 
     def undo(self) -> None:
-        """What was done for the incident that has just ended."""
+        """The incident has just ended: what was done for it is taken back, what has not begun is not done any
+        more, and nobody has to sign in for it."""
+        self._incidents += 1
+        self._sign_in.cancel()
         self._start(self._undo("incident"))
 
     async def close(self) -> None:
@@ -69,29 +73,46 @@ class Medic:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, remedy: str, apply: bool, request: dict[str, Any]) -> None:
+        incident = self._incidents
         async with self._turn:
+            if incident != self._incidents:
+                return
             began = time.monotonic()
-            if apply and remedy == "auth.login":
-                answer = await self._log_in(request)
-            elif apply and remedy == "client.env":
-                answer = await self._set_variables(request)
-            else:
-                answer = await (ask.run if apply else ask.plan)(remedy, request)
+            try:
+                answer = await self._answer(remedy, apply, request)
+            except Exception as error:
+                answer = _failed(error)
+        if incident != self._incidents:
+            return
         status = str(answer.get("status", "failed"))
         if not apply:
             status = "unfit" if status == "unfit" else "suggested"
         detail = str((answer.get("text") if not apply else "") or answer.get("detail") or "")
         self._ran(remedy, status, detail[:_DETAIL_LIMIT], time.monotonic() - began)
 
+    async def _answer(self, remedy: str, apply: bool, request: dict[str, Any]) -> ask.Row:
+        if not apply:
+            return await ask.plan(remedy, request)
+        if remedy == "auth.login":
+            return await self._log_in(request)
+        if remedy == "client.env":
+            return await self._set_variables(request)
+        return await ask.run(remedy, request)
+
+    async def _plan(self, remedy: str, request: dict[str, Any]) -> ask.Row:
+        if remedy == "auth.login" and (why_not := await self._sign_in.why_not()):
+            return {"status": "unfit", "detail": why_not}
+        return await ask.plan("ca.trust" if remedy == "client.env" else remedy, request)
+
     async def _log_in(self, request: dict[str, Any]) -> ask.Row:
-        plan = await ask.plan("auth.login", request)
+        plan = await self._plan("auth.login", request)
         if plan["status"] != "dry":
             return plan
         ok, detail = await self._sign_in.run()
         return {"status": "ok" if ok else "failed", "detail": detail}
 
     async def _set_variables(self, request: dict[str, Any]) -> ask.Row:
-        plan = await ask.plan("ca.trust", request)
+        plan = await self._plan("client.env", request)
         found = plan.get("env")
         if not found:
             return {"status": "unfit", "detail": "no variable is known that would help"}
@@ -101,8 +122,11 @@ class Medic:
 
     async def _describe(self, remedy: str, request: dict[str, Any], say: Callable[[str], None]) -> None:
         began = time.monotonic()
-        answer = await ask.plan("ca.trust" if remedy == "client.env" else remedy, request)
-        if answer.get("status") == "unfit":
+        try:
+            answer = await self._plan(remedy, request)
+        except Exception as error:
+            answer = _failed(error)
+        if answer.get("status") not in ("dry", "suggested"):  # a yes would be to nobody knows what
             self._ran(remedy, "unfit", str(answer.get("detail", "")), time.monotonic() - began)
             return
         say(str(answer.get("text") or answer.get("detail") or "")[:_DETAIL_LIMIT])
@@ -125,3 +149,9 @@ class Medic:
         async with self._turn:
             with contextlib.suppress(OSError):
                 await ask.undo(self._session, until)
+
+
+def _failed(error: Exception) -> ask.Row:
+    """What went wrong in ourselves: for the log, and by its kind alone for the incident."""
+    asyncio.get_running_loop().call_exception_handler({"message": "in a remedy", "exception": error})
+    return {"status": "failed", "detail": f"cc-guard itself failed here ({type(error).__name__})"}

@@ -48,6 +48,8 @@ class Reviver:
         """The client's command line."""
         self.draft = self._kept()
         """What the user has not submitted yet, to be given back; empty when there is none."""
+        self._before: str | None = None
+        """The same, as it was before a restart that the relay may still refuse."""
         self._since: float | None = None
         self._running = False
         self._admitting = False
@@ -67,21 +69,26 @@ class Reviver:
         if args is None:
             self._loop.call_soon(self._end, False, "its command line can't be started again with --resume")
             return
+        if self._before is None:
+            self._before = self.draft
         if box is not None and box.text:
-            self._keep(box.text)
+            self._keep(f"{self.draft}\n{box.text}" if self.draft else box.text)
         self._port.restart([self.words[0], *args], changes)
         self._timer = self._loop.call_later(_LOOK_S, self._watch)
 
     def event(self, words: Sequence[str]) -> None:
         """What the relay says of it."""
         match words:
-            case ["restarted", _] if self.busy:
-                self._running = True
-                self._since = self._loop.time()
+            case ["restarted", _]:
+                self._before = None
                 self._started()
-            case ["unrestarted", reason] if self.busy:
-                self._forget()
-                self._end(False, _WHY.get(reason, reason))
+                if self.busy:
+                    self._running, self._since = True, self._loop.time()
+            case ["unrestarted", reason]:
+                if reason != "restarting":  # else one is under way, and the draft is gone from its box
+                    self._give_up_draft()
+                if self.busy:
+                    self._end(False, _WHY.get(reason, reason))
             case ["admitted" | "dropped", _] if self.busy and self._running:
                 self._end(True, "")
             case ["untyped", _] if self.busy:
@@ -89,7 +96,7 @@ class Reviver:
             case ["typed", "draft"]:
                 self._giving = False
                 self._forget()
-            case ["untyped", _]:
+            case ["untyped", reason] if reason != "content":  # that will not be typed the next time either
                 self._giving = False
 
     def give_back(self) -> None:
@@ -104,11 +111,11 @@ class Reviver:
         self._timer = None
         if self._since is None:
             return
+        self._timer = self._loop.call_later(_LOOK_S, self._watch)
         waited = self._loop.time() - self._since
         if not self._running:
             if waited > _ANSWER_S:
                 self._end(False, "the relay does not answer")
-                return
         else:
             box = self._look()
             if not self._admitting and box is not None and box.state in ("empty", "menu", "view"):
@@ -116,8 +123,6 @@ class Reviver:
                 self._port.admit(self._frames.offset, box.state == "empty")
             if waited > _SHOWN_WITHIN_S:
                 self._end(True, "the new one shows no input box yet")
-                return
-        self._timer = self._loop.call_later(_LOOK_S, self._watch)
 
     def _end(self, ok: bool, why: str) -> None:
         if self._timer is not None:
@@ -125,6 +130,14 @@ class Reviver:
             self._timer = None
         self._since = None
         self._done(ok, why)
+
+    def _give_up_draft(self) -> None:
+        """It stands in the box still; what was kept before it is not there."""
+        if self._before:
+            self._keep(self._before)
+        elif self._before is not None:
+            self._forget()
+        self._before = None
 
     def _keep(self, text: str) -> None:
         self.draft = text

@@ -76,6 +76,7 @@ class GuardSession:
         )
         self._aid = Aid(arguments, settings, self._port, self._watch, known, self._step, lambda: self._state)
         self._screen = IncidentScreen(self._port, self._frames, settings, self._panel_is_there)
+        self._aid.screen_shown = lambda: self._screen.shown
         session = arguments.session or f"unnamed-{int(time.time())}"
         self._journal = Journal(session, (settings.history.keep_days, settings.history.keep_incidents))
         if arguments.version:
@@ -89,12 +90,12 @@ class GuardSession:
         first = (self._find_version(), self._first_look(), self._prepare())
         tasks = [self._loop.create_task(work) for work in first]
         while not self._over.is_set():
-            self._channels.poll()
-            if self._state.phase != "idle":
-                self._step(machine.Tick(self._at_rest(), self._moment()))
-            self._aid.tick()
-            self._screen.follow(self._state)
-            self._ask_for_repaint()
+            for work in (self._channels.poll, self._tick, self._aid.tick, self._ask_for_repaint):
+                try:
+                    work()
+                except Exception as error:  # costs this one look; nobody may stay held by what does not work
+                    self._holder.cancel()
+                    self._loop.call_exception_handler({"message": "in the guard's round", "exception": error})
             tick = _TICK_S if self._state.phase != "idle" else _IDLE_TICK_S
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._over.wait(), tick)
@@ -109,6 +110,11 @@ class GuardSession:
         self._journal.close()
         await asyncio.gather(*others, return_exceptions=True)
         await self._aid.close()
+
+    def _tick(self) -> None:
+        if self._state.phase != "idle":
+            self._step(machine.Tick(self._at_rest(), self._moment()))
+        self._screen.follow(self._state)
 
     # Observations
 
@@ -172,11 +178,16 @@ class GuardSession:
 
     def on_progress(self, t: float, source: str) -> None:
         report = self._state.report
-        if report is None or t >= report.symptoms[0].t:  # an answer from before the trouble is told late
+        if report is None or t >= self._began(report):  # an answer from before the trouble is told late
             self._step(machine.Progressed(source))
         self._warn()
         if self._baseline is None and self._state.phase == "idle" and self._state.policy.trusted is None:
             self._baseline = self._loop.create_task(self._check_path())
+
+    @staticmethod
+    def _began(report: machine.Report) -> float:
+        """In epoch seconds, by the clock as it is now: it may have been set back meanwhile."""
+        return min(report.symptoms[0].t, time.time() - (time.monotonic() - report.started))
 
     def on_interrupted(self, source: str) -> None:
         self._step(machine.Interrupted(source))
@@ -192,7 +203,10 @@ class GuardSession:
         self._sign = sign
 
     async def _prepare(self) -> None:
-        self._journal.profile = (await self._aid.open()).name
+        try:
+            self._journal.profile = (await self._aid.open()).name
+        except Exception as error:
+            self._loop.call_exception_handler({"message": "no profile: nothing is done", "exception": error})
 
     async def _first_look(self) -> None:
         """At the start of a session: a path that has answered once is worth waiting for."""

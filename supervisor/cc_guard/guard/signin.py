@@ -9,7 +9,11 @@ if TYPE_CHECKING:
     from cc_guard.remedies.login_run import LoginRun
 
 _TIMEOUT_S = 600.0
+# Older versions take `auth` for a prompt (diagnose/probes/signin.py).
+_SINCE = (2, 1, 41)
 _LINES_KEPT = 20
+
+_ONCE_MORE = "The code was not taken. Paste it once more, whole."
 
 _ENDS = {
     "signed_in": "signed in",
@@ -30,6 +34,7 @@ class SignIn:
         self._lines: list[str] = []
         self._url = ""
         self._wants_code = False
+        self._answered = False
 
     @property
     def shown(self) -> dict[str, Any] | None:
@@ -37,11 +42,22 @@ class SignIn:
             return None
         return {"url": self._url, "wants_code": self._wants_code, "text": "\n".join(self._lines)}
 
+    async def why_not(self) -> str:
+        """Why this client can't be asked to sign in, or empty."""
+        from cc_guard.client.version import measure_version
+        from cc_guard.launch.version import known_version
+
+        if not os.path.basename(self._program).startswith("claude"):
+            return "a client of another name is not run once more"
+        version = known_version(self._program) or await measure_version(self._program)
+        return "" if version and version >= _SINCE else "this version signs in by /login alone"
+
     async def run(self) -> tuple[bool, str]:
         """Whether somebody is signed in now, and a sentence about it."""
         from cc_guard.remedies.login_run import LoginRun
 
-        self._lines, self._url, self._wants_code = [], "", False
+        self._lines, self._url = [], ""
+        self._wants_code = self._answered = False
         self._run = LoginRun(
             self._program,
             os.environ,
@@ -60,7 +76,7 @@ class SignIn:
         """Why it was not taken, or empty."""
         if self._run is None or not self._wants_code:
             return "nothing waits for a code"
-        self._wants_code = False
+        self._wants_code, self._answered = False, True
         self._run.send_code(text)
         return ""
 
@@ -69,6 +85,8 @@ class SignIn:
             self._run.cancel()
 
     def _on_text(self, text: str) -> None:
+        if self._answered:
+            return  # it may repeat the code
         lines = [line.strip() for line in text.split("\n")]
         self._lines = [*self._lines, *filter(None, lines)][-_LINES_KEPT:]
 
@@ -77,3 +95,5 @@ class SignIn:
 
     def _on_code_wanted(self) -> None:
         self._wants_code = True
+        if self._answered:
+            self._lines = [*self._lines, _ONCE_MORE][-_LINES_KEPT:]

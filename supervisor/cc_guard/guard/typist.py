@@ -23,7 +23,7 @@ _PASSING = ("output", "queued")
 
 class Typist:
     """One text at a time. `shows(text)`: whether the client's input box holds exactly that. `done(ok, why)`
-    is called once for each `type`."""
+    is called once for each `type`. `wanted()`: whether the words are to be submitted still."""
 
     def __init__(
         self,
@@ -31,8 +31,10 @@ class Typist:
         frames: Frames,
         shows: Callable[[str], bool],
         done: Callable[[bool, str], None],
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         self._port, self._frames = port, frames
+        self._wanted = wanted
         self._shows, self._done = shows, done
         self._loop = asyncio.get_running_loop()
         self._text = ""
@@ -47,6 +49,7 @@ class Typist:
         return bool(self._text)
 
     def type(self, text: str) -> None:
+        self._stop_timers()
         self._text, self._typed_at, self._submitting = text, None, False
         self._began = self._loop.time()
         self._deadline = self._loop.call_later(_OVER_S, self._end, False, "the relay does not answer")
@@ -77,7 +80,12 @@ class Typist:
         self._again = None
         if not self.busy or self._submitting:
             return
-        if self._typed_at is None:
+        if not self._wanted():
+            if self._typed_at is None:
+                self._end(False, "it is not wanted any more")
+            else:
+                self._port.erase()
+        elif self._typed_at is None:
             if self._frames.complete and not self._frames.stale:
                 self._port.type_text(self._frames.offset, QUIET_S, self._text.encode())
             elif self._loop.time() - self._began < _SHOWN_WITHIN_S:
@@ -96,11 +104,14 @@ class Typist:
         if self._again is None:
             self._again = self._loop.call_later(delay, self._ask)
 
-    def _end(self, ok: bool, why: str) -> None:
+    def _stop_timers(self) -> None:
         for timer in (self._again, self._deadline):
             if timer is not None:
                 timer.cancel()
         self._again = self._deadline = None
+
+    def _end(self, ok: bool, why: str) -> None:
+        self._stop_timers()
         self._text = ""
         self._done(ok, why)
 

@@ -104,7 +104,9 @@ class Configured:
 
 @dataclass(frozen=True)
 class Prompted:
-    """The user has said something to the client."""
+    """The user has said something to the client, `ago_s` before this is told."""
+
+    ago_s: float = 0.0
 
 
 @dataclass(frozen=True)

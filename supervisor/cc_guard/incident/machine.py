@@ -170,8 +170,8 @@ def step(state: State, event: Event, now: float) -> tuple[State, list[Effect]]:
             return _interrupted(state, source, now)
         case Configured():
             return _configured(state, event), []
-        case Prompted():
-            return recovery.prompted(state, now)
+        case Prompted(ago_s):
+            return recovery.prompted(state, ago_s, now)
         case Typed():
             return _recorded(state, *recovery.typed(state, event, now))
         case Restarted():
@@ -237,7 +237,7 @@ def _failed(
         if not symptom.confirmed:
             return state, []  # the model may have written it
         state = _open(state, symptom, now)
-    if state.phase == "down" and not symptom.confirmed:
+    if (state.phase == "down" or _is_being_restarted(state)) and not symptom.confirmed:
         return state, []
     state, _ = _note(state, symptom, source)
     if symptom.confirmed:
@@ -263,7 +263,7 @@ def _give_up(
 def _cleared(state: State, source: str, now: float) -> tuple[State, list[Effect]]:
     if state.phase in ("muted", "fading"):
         return replace(state, phase="idle", cleared=None, symptom=None), []
-    if state.report is None or state.phase == "down":
+    if state.report is None or state.phase == "down" or _is_being_restarted(state):
         return state, []
     return _decide(replace(state, cleared=now, report=_with_source(state.report, source)), [], now)
 
@@ -308,12 +308,15 @@ def _probed(state: State, finding: Finding, reachable: bool, now: float) -> tupl
 
 
 def _answer(state: State, finding: Finding, now: float) -> State:
-    """The path answers. For a client that has given up it makes a difference when it did not before."""
+    """The path answers. For a client that has given up it makes a difference when it did not before, but for
+    one that waits for the end of a limit: of that the path tells nothing."""
     status = finding.evidence.get("http_status")
     was_gone = state.unanswered is not None and state.unanswered > (state.answered or 0.0)
-    was_bad = was_gone or (state.status or 0) >= 500
+    was_ill = (state.status or 0) >= 500
     ill = isinstance(status, int) and status >= 500
-    if state.phase == "down" and was_bad and not ill:
+    kind = state.report.kind if state.report is not None else None
+    helps = was_ill if kind == "overloaded" else was_gone or was_ill
+    if state.phase == "down" and helps and not ill and kind not in ("usage_limit", "rate_limit"):
         due = min(state.care.due, max(now, state.alive + recovery.TOLD_TWICE_S))
         state = replace(state, care=replace(state.care, fresh=True, due=due))
     return replace(
@@ -364,10 +367,15 @@ def _noticed(state: State, finding: Finding) -> tuple[State, list[Effect]]:
     return state, [_record(state)]
 
 
+def _is_being_restarted(state: State) -> bool:
+    """What the screen of a client says that is being ended says nothing about the incident."""
+    return state.care.restarting is not None
+
+
 def _interrupted(state: State, source: str, now: float) -> tuple[State, list[Effect]]:
     if state.phase == "muted":
         return replace(state, phase="idle"), []
-    if state.report is None:
+    if state.report is None or _is_being_restarted(state):
         return state, []
     return _end(replace(state, report=_with_source(state.report, source)), "abandoned", now)
 
@@ -454,6 +462,7 @@ def _holdable(state: State) -> bool:
         and (state.on_trial is None or _spent(symptom) > state.on_trial)
         and not state.suspended
         and not state.past.tripped
+        and not _is_being_restarted(state)
         and state.cleared is None
         and state.doubted is None
         and symptom is not None

@@ -41,7 +41,7 @@ def against_restart(moment: Moment, retrying: bool) -> str:
     """Why the client may not be ended now. While it is `retrying` nothing streams, though it looks busy."""
     if not moment.session:
         return "its session is not known"
-    if moment.prompt == "draft" and not moment.kept:
+    if moment.prompt in ("draft", "busy") and not moment.kept:  # there may be one while it is at work, too
         return "the draft in the input box could not be kept"
     harmless = moment.prompt in ("empty", "draft") or (moment.prompt == "busy" and retrying)
     return _against_both(moment) or ("" if harmless else _IN_THE_WAY[moment.prompt])

@@ -44,6 +44,8 @@ QUESTION_S = 300.0  # no answer by then is a no
 DIAGNOSIS_S = 20.0
 # Typing and starting anew take seconds; a driver that has not told by then never will.
 DRIVER_S = 60.0
+# Words that do not come to stand in the input box after so many tries go where nobody knows.
+MOST_MISSES = 5
 DOWN_MOST_S = 24 * 3600.0
 # A client that fails this long while the path is good does so by itself.
 STUCK_S = 10.0
@@ -72,9 +74,8 @@ def down(state: State, over_in_s: float | None, now: float) -> tuple[State, list
     if over_in_s is not None:
         later = max(over_in_s, 0.0) + _LIMIT_OVER_S
     again = care.nudges > 0
-    care = replace(
-        care, due=now + later, fresh=not again and report.kind != "auth", typing=None, restarting=None
-    )
+    fresh = not again and report.kind != "auth"
+    care = replace(care, due=now + later, fresh=fresh, typing=None, missed=0)
     effects: list[e.Effect] = []
     if state.probing_since is None:
         effects.append(e.Probe(True))
@@ -89,11 +90,8 @@ def step(state: State, moment: Moment, now: float, end: End) -> tuple[State, lis
     report, care = state.report, state.care
     if report is None or state.past.tripped:
         return (state, []) if report is None or state.phase != "down" else end(state, "failed", now)
-    if (care.typing and now - care.typing > DRIVER_S) or (
-        care.restarting and now - care.restarting > DRIVER_S
-    ):
-        state = replace(state, care=replace(care, typing=None, restarting=None, due=now + DRIVER_S))
-        care = state.care
+    state = replace(state, care=_without_silent_driver(care, now))
+    care = state.care
     effects: list[e.Effect] = []
     state, effects = _tell(state, effects)
     state, effects = _remedy(state, effects, now)
@@ -103,7 +101,9 @@ def step(state: State, moment: Moment, now: float, end: End) -> tuple[State, lis
         if now - max(state.alive, care.due) > DOWN_MOST_S:
             return _with(effects, *end(state, "failed", now))
         return _with(effects, *_go_on(state, moment, now, end))
-    if state.phase == "watching" and _stuck(state) and _idle(state.care):
+    # Without its row the client may be at an answer.
+    in_vain = state.phase == "watching" and state.cleared is None and state.doubted is None
+    if in_vain and _stuck(state) and _idle(state.care):
         steady = state.proven and path(state, now) == "good" and now - report.started >= STUCK_S
         if steady and state.policy.restart and not care.restarts:
             return _with(effects, *_restart(state, moment, now, retrying=True))
@@ -115,10 +115,13 @@ def typed(state: State, event: e.Typed, now: float) -> tuple[State, list[e.Effec
     if state.report is None or care.typing is None:
         return state, []
     if not event.ok:
-        care = replace(care, typing=None, due=now + 1.0)
+        missed = care.missed + 1
+        fresh = care.fresh and missed < MOST_MISSES
+        care = replace(care, typing=None, missed=missed, fresh=fresh, due=now + 2.0 ** (missed - 1))
         return _waiting(replace(state, care=care), event.why)
-    care = replace(care, typing=None, nudges=care.nudges + 1, nudged=now, fresh=False, waits_for="")
-    state = with_action(replace(state, care=care), "client.nudge", "ok", f"typed {NUDGE!r}", now, 0.0)
+    care = replace(care, typing=None, nudges=care.nudges + 1, fresh=False, waits_for="")
+    state = replace(state, care=care, past=replace(state.past, nudged=now))
+    state = with_action(state, "client.nudge", "ok", f"typed {NUDGE!r}", now, 0.0)
     return replace(state, phase="going", alive=now), []
 
 
@@ -130,6 +133,8 @@ def restarted(state: State, event: e.Restarted, now: float) -> tuple[State, list
     status = "ok" if event.ok else "failed"
     state = with_action(state, "client.restart", status, event.why, care.restarting, took)
     care = replace(care, restarting=None, restarts=care.restarts + 1, fresh=event.ok, stale=False, due=now)
+    if not event.ok and state.phase == "watching":
+        return replace(state, care=care), []  # it retries as before
     return replace(state, care=care, phase="down", cleared=None, doubted=None, alive=now), []
 
 
@@ -154,7 +159,6 @@ def ran(state: State, event: e.Ran, now: float) -> tuple[State, list[e.Effect]]:
         tries=tuple(tries.items()),
         running="" if care.running == event.remedy else care.running,
         rested=now,
-        changed=(*care.changed, event.remedy) if ok else care.changed,
         refused=(*care.refused, event.remedy) if event.status in ("unfit", "refused") else care.refused,
         fresh=care.fresh or ok,
         stale=care.stale or (ok and event.remedy in ("auth.login", "client.env")),
@@ -172,19 +176,22 @@ def answered(state: State, event: e.Answered, now: float) -> tuple[State, list[e
     elif event.answer == "never":
         past = replace(past, never=(*past.never, question.remedy))
     state = replace(state, past=past)
+    if state.policy.rung(question.remedy) is None:
+        return _refuse(state, question, "refused", "it is not allowed any more", now)
     if event.answer in ("yes", "always"):
         care = replace(care, question=None, running=question.remedy, began=now)
         return replace(state, care=care), [e.Ask(None), e.Run(question.remedy, apply=True)]
     return _refuse(state, question, "refused", "you said no", now)
 
 
-def prompted(state: State, now: float) -> tuple[State, list[e.Effect]]:
-    """The user speaks: the breaker closes, and what the client does now is the user's doing."""
-    nudged = state.care.nudged
-    if nudged is not None and now - nudged < TOLD_TWICE_S * 5:
-        return state, []  # those were our words
+def prompted(state: State, ago_s: float, now: float) -> tuple[State, list[e.Effect]]:
+    """The user speaks: the breaker closes, and what the client does now is the user's doing. Transcripts may
+    tell of a prompt when it has failed already, and of ours as of any other."""
+    said, nudged = now - ago_s, state.past.nudged
+    if nudged is not None and said - nudged < TOLD_TWICE_S * 5:
+        return state, []  # those were our words, or others before them
     state = replace(state, past=replace(state.past, tripped=False, acted=()))
-    if state.phase != "down":
+    if state.phase != "down" or said < state.alive:
         return state, []
     return replace(state, phase="going", alive=now, care=replace(state.care, nudges=0, waits_for="")), []
 
@@ -197,8 +204,7 @@ def close(state: State, now: float) -> tuple[State, list[e.Effect]]:
     effects: list[e.Effect] = []
     if care.question is not None:
         effects.append(e.Ask(None))
-    temporary = [r.id for r in state.policy.rungs if r.until == "incident"]
-    if any(remedy in temporary for remedy in (*care.changed, care.running)):
+    if care.tries or care.running:  # one that failed may have changed something, too
         effects.append(e.Undo())
     if report.actions and report.cause not in (None, "unknown"):
         recent = [one for one in past.acted if now - one[1] <= SAME_WITHIN_S]
@@ -210,6 +216,15 @@ def close(state: State, now: float) -> tuple[State, list[e.Effect]]:
         past = replace(past, tripped=True)
         effects.append(e.Notify("Told twice to go on, and it did not: hands off until you speak."))
     return replace(state, past=past), effects
+
+
+def _without_silent_driver(care: Care, now: float) -> Care:
+    """What a driver never told of may have been done: it is not done again for that."""
+    if care.typing is not None and now - care.typing > DRIVER_S:
+        return replace(care, typing=None, nudges=care.nudges + 1, fresh=False, due=now)
+    if care.restarting is not None and now - care.restarting > DRIVER_S:
+        return replace(care, restarting=None, restarts=care.restarts + 1, fresh=False, stale=False, due=now)
+    return care
 
 
 def _with_unfinished(state: State, now: float) -> State:
@@ -253,7 +268,7 @@ def _remedy(state: State, effects: list[e.Effect], now: float) -> tuple[State, l
             *effects,
             e.Run(rung.id, apply=True),
         ]
-    question = Question(f"q{past.questions + 1}", rung.id, rung.title, rung.level)
+    question = Question(f"q{past.questions + 1}-{now:.0f}", rung.id, rung.title, rung.level)
     care = replace(care, question=question, asked_at=now)
     state = replace(state, care=care, past=replace(past, questions=past.questions + 1))
     return state, [*effects, e.Ask(question)]

@@ -34,7 +34,8 @@ class Policy:
 
 @dataclass(frozen=True)
 class Question:
-    """Whether a remedy may be carried out. `id` is unlike that of any other question of the session."""
+    """Whether a remedy may be carried out. `id` is unlike that of any other question of the session, also of
+    those that a guard before this one has asked."""
 
     id: str
     remedy: str
@@ -68,13 +69,13 @@ class Care:
     """What has been done about the incident besides the hold, and what is under way.
 
     `fresh`: something has changed since the client gave up, so that another try is worth it. `stale`: this
-    process of the client can't know what a remedy has changed. `due`: nothing is typed before.
+    process of the client can't know what a remedy has changed. `due`: nothing is typed before. `missed`: how
+    often words could not be typed since the client gave up.
     """
 
     tries: tuple[tuple[str, int], ...] = ()
     told: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
     running: str = ""
     began: float = 0.0
     rested: float = 0.0
@@ -85,8 +86,8 @@ class Care:
     stale: bool = False
     due: float = 0.0
     typing: float | None = None
+    missed: int = 0
     nudges: int = 0
-    nudged: float | None = None
     restarting: float | None = None
     restarts: int = 0
     waits_for: str = ""
@@ -95,13 +96,14 @@ class Care:
 @dataclass(frozen=True)
 class Past:
     """What outlives an incident: those that something was done about, by cause and end; whether the breaker
-    is open; and what the user has answered for good."""
+    is open; what the user has answered for good; and when we last told the client to go on."""
 
     acted: tuple[tuple[Cause, float], ...] = ()
     tripped: bool = False
     always: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
     questions: int = 0
+    nudged: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ _TIMEOUT_S = 60.0
 
 
 def sweep() -> None:
-    """What living sessions have changed stays. A failure is left for the next start."""
+    """What living sessions have changed stays. A failure is left for the next start. A Ctrl-C ends the
+    waiting, and not what is being taken back."""
     try:
         names = os.listdir(os.path.join(paths.state_dir(), "undo"))
     except OSError:
@@ -20,13 +21,12 @@ def sweep() -> None:
 
     command = [sys.executable, "-P", "-m", "cc_guard.remedies", "sweep"]
     try:
-        subprocess.run(
+        subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+            start_new_session=True,
+        ).wait(_TIMEOUT_S)
+    except (OSError, subprocess.TimeoutExpired, KeyboardInterrupt):
         return

@@ -95,8 +95,8 @@ REMEDIES = (
     Remedy(
         "client.env",
         "Start Claude Code again with one variable",
-        "As client.restart, with NODE_EXTRA_CA_CERTS naming a bundle of this machine that vouches for the API's "
-        "certificate.",
+        "As client.restart, with NODE_EXTRA_CA_CERTS naming a bundle of this machine that vouches for the "
+        "API's certificate.",
         ("tls.untrusted_ca",),
         everywhere(1),
         policy="ask",
