@@ -1,10 +1,14 @@
-"""Where cc-guard keeps things. Lean: the start-up path imports this file, so `os` alone.
+"""Where cc-guard keeps things. Lean: the start-up path imports this file, so `os` and `sys` alone.
 
 Folders follow the XDG Base Directory Specification 0.8. Functions ending in `_dir` create their
 folder with mode 0700.
 """
 
 import os
+import sys
+
+# 108 bytes with the last zero on Linux (unix(7)), 104 on macOS (sys/un.h), less `/guard-4194304.sock`.
+_LONGEST_SOCKET_DIR = (103 if sys.platform == "darwin" else 107) - 19
 
 LOCK = "lock"  # in a session's folder, locked (flock) by the cc-guard that owns it
 
@@ -44,6 +48,24 @@ def runtime_dir() -> str:
     if os.path.isabs(base) and os.access(base, os.W_OK):
         return _private(os.path.join(base, "cc-guard"))
     return _private(os.path.join(state_dir(), "run"))
+
+
+def socket_dir() -> str:
+    """For the guards' sockets: `runtime_dir()`, or where its name is too long for a socket, a folder of this
+    user's in /tmp."""
+    path = runtime_dir()
+    if len(os.fsencode(path)) <= _LONGEST_SOCKET_DIR:
+        return path
+    from binascii import crc32
+
+    short = f"/tmp/cc-guard-{os.getuid()}-{crc32(os.fsencode(path)):08x}"
+    try:
+        os.makedirs(short, mode=0o700, exist_ok=True)
+        status = os.lstat(short)
+    except OSError:
+        return path
+    mine = status.st_uid == os.getuid() and status.st_mode & 0o170077 == 0o040000
+    return short if mine else path
 
 
 def database() -> str:

@@ -166,6 +166,7 @@ def test_it_is_small_and_idle_at_rest(env: dict[str, str], start: Callable[[str]
     session = start("held")
     with shown(env, cols=120, rows=50) as there:
         there.wait_for("PAUSED")
+        time.sleep(1.0)  # until it takes keys
         there.type("?")
         there.wait_for("Signs")
         there.key("Escape")

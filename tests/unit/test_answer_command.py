@@ -30,7 +30,7 @@ class Guard:
     def __init__(self, relay: int, state: dict[str, Any]) -> None:
         self.asked: list[tuple[object, ...]] = []
         self.refuses = ""
-        self._path, self._state = path_of(paths.runtime_dir(), relay), state
+        self._path, self._state = path_of(paths.socket_dir(), relay), state
         self._ready, self._loop = threading.Event(), asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -49,8 +49,9 @@ class Guard:
         self._loop.close()
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
 
     def answer(self, question: str, answer: str) -> str:
         self.asked.append(("answer", question, answer))
@@ -147,3 +148,27 @@ def test_a_code_that_nobody_waits_for(guards: Any, capsys: pytest.CaptureFixture
 def test_wrong_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert answer.main(words) == 2
     assert "usage: cc-guard answer" in capsys.readouterr().err
+
+
+def test_a_folder_with_a_long_name(
+    guards: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Longer than a socket's name may be: the socket is elsewhere, in a folder of this user alone."""
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(long))
+    guard = guards(question=QUESTION)
+    folder = Path(paths.socket_dir())
+    try:
+        assert folder.parent == Path("/tmp")
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert answer.main(["yes"]) == 0
+        assert guard.asked == [("answer", "q1", "yes")]
+    finally:
+        guard.stop()
+        folder.rmdir()
+    folder.symlink_to(tmp_path)
+    try:
+        assert paths.socket_dir() == str(long / "cc-guard"), "somebody else's place is not taken"
+    finally:
+        folder.unlink()

@@ -490,7 +490,7 @@ def test_the_option_is_no_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.chdir(tmp_path)
     assert cli.main(["--record", "a.cast", "--observe", "--", "/bin/echo", "it's me"]) == 0
     assert seen[0] == ({"observe": "true"},)
-    words = [*seen[1][3], "link=0,1"]
+    words = [*seen[1][4], "link=0,1"]
     arguments = parse(words)
     assert arguments.record == str(tmp_path / "a.cast")
     assert arguments.command == """/bin/echo 'it'"'"'s me'"""
@@ -604,6 +604,11 @@ def recorded(
     settings = SimpleNamespace(
         profile="auto",
         observe=True,
+        panel="off",
+        panel_when="incident",
+        screen=SimpleNamespace(enabled=False),
+        notify=SimpleNamespace(osc="off", title=False, bell=False),
+        history=SimpleNamespace(keep_days=365, keep_incidents=2000),
         hold=SimpleNamespace(enabled=False, after_attempt=2, release_byte=0x1D),
         probe=SimpleNamespace(interval_s=0.1, timeout_s=2.0),
         title=SimpleNamespace(enabled=True),

@@ -86,7 +86,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 def _sessions() -> list[tuple[str, dict[str, Any]]]:
     """The sockets of all guards that live, and what each of them says."""
     found = []
-    for path in sorted(glob.glob(os.path.join(glob.escape(paths.runtime_dir()), "guard-*.sock"))):
+    for path in sorted(glob.glob(os.path.join(glob.escape(paths.socket_dir()), "guard-*.sock"))):
         try:
             with _connected(path) as stream:
                 found.append((path, _read(stream, "state")))

@@ -101,7 +101,7 @@ class Keeper:
         """What the guard asks, as any panel sees it. A guard that is started anew has a new socket."""
         while True:
             with contextlib.suppress(OSError, ValueError):
-                path = path_of(paths.runtime_dir(), self._session)
+                path = path_of(paths.socket_dir(), self._session)
                 reader, writer = await asyncio.open_unix_connection(path, limit=_LINE_LIMIT)
                 try:
                     while line := await reader.readline():

@@ -1,5 +1,6 @@
 """What people see of the guard, and what they may ask of it: both directions of its socket."""
 
+import contextlib
 import os
 import sys
 import time
@@ -43,7 +44,7 @@ class Front:
         self._arguments, self._settings = arguments, choices
         self._sign_in, self._vitals = sign_in, vitals
         self._step, self._state = step, state
-        self._door = Door(path_of(paths.runtime_dir(), os.getppid()), self)
+        self._door = Door(path_of(paths.socket_dir(), os.getppid()), self)
         self._wall = status.Wall()
         self._notices = status.Notices()
         self._question: dict[str, Any] | None = None
@@ -65,6 +66,10 @@ class Front:
     async def close(self) -> None:
         await self._vitals.close()
         await self._door.close()
+        folder = paths.socket_dir()
+        if folder != paths.runtime_dir():
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)  # unless another session has its socket there
 
     @property
     def watched(self) -> bool:

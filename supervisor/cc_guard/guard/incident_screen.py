@@ -96,7 +96,7 @@ class IncidentScreen:
         """Importing takes the program longer than the terminal may wait for it, so it is begun when a client
         retries, before anybody knows whether there will be a hold."""
         self._ready = True
-        socket = path_of(paths.runtime_dir(), os.getppid())
+        socket = path_of(paths.socket_dir(), os.getppid())
         # -P: the current folder is the user's project, and none of its modules may be imported.
         words = [sys.executable, "-P", "-m", "cc_guard.panel.screen_app", socket, str(os.getppid())]
         self._port.screen(words)

@@ -24,7 +24,10 @@ def sweep() -> None:
         path = os.path.join(folder, name)
         if name.startswith("session-") and not _is_owned(path) and not _is_kept(path):
             shutil.rmtree(path, ignore_errors=True)
-        elif name.startswith("guard-") and name.endswith(".sock") and _is_deaf(path):
+    folder = paths.socket_dir()
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if name.startswith("guard-") and name.endswith(".sock") and _is_deaf(path):
             with contextlib.suppress(OSError):
                 os.unlink(path)
 

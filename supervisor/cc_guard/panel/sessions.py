@@ -26,7 +26,7 @@ class Session:
 def running() -> list[Session]:
     """By their sockets; one that nobody listens at is no session. Takes at most a second for each."""
     found = []
-    for path in sorted(glob.glob(os.path.join(glob.escape(paths.runtime_dir()), "guard-*.sock"))):
+    for path in sorted(glob.glob(os.path.join(glob.escape(paths.socket_dir()), "guard-*.sock"))):
         name = re.fullmatch(r"guard-(\d{1,9})\.sock", os.path.basename(path))
         if name is None:
             continue
