@@ -114,7 +114,14 @@ def sees(screen: Terminal, text: str, timeout: float) -> str:
             True,
             marks=pytest.mark.long,
         ),
-        ("login", "Refused", "cc-guard started it with --resume", "nudge: ok", False),
+        pytest.param(
+            "login",
+            "Refused",
+            "cc-guard started it with --resume",
+            "nudge: ok",
+            False,
+            marks=pytest.mark.long,
+        ),
         pytest.param(
             "tart",
             "Connections are cut off",
@@ -173,6 +180,7 @@ def test_killed(place: Place, number: signal.Signals) -> None:
         assert place.left_after(ENDS_S) == []
 
 
+@pytest.mark.long
 def test_its_terminal_is_closed(place: Place) -> None:
     with started(place, "outage") as screen:
         screen.wait_for("attempt 2/10", STARTS_S)
@@ -187,7 +195,9 @@ def test_the_keeper_is_killed(place: Place) -> None:
         assert place.left_after(ENDS_S) == []
 
 
-@pytest.mark.parametrize("when", ["This is not Claude Code", "attempt 2/10"])
+@pytest.mark.parametrize(
+    "when", [pytest.param("This is not Claude Code", marks=pytest.mark.long), "attempt 2/10"]
+)
 def test_ended_by_the_user(place: Place, when: str) -> None:
     with started(place) as screen:
         screen.wait_for(when, STARTS_S)

@@ -99,7 +99,7 @@ only_the_newest = pytest.mark.parametrize("version", ["2.1.330"])
         ("2.1.330", {"CLAUDE_CODE_NO_FLICKER": "1"}, UP_S),  # on the alternate screen, with the mouse
         ("2.1.330", {"TERM_PROGRAM": "ghostty"}, UP_S),  # with the kitty keyboard
         pytest.param("2.0.60", {}, UP_S, marks=pytest.mark.long),
-        ("1.0.120", {}, UNPREPARED_S),
+        pytest.param("1.0.120", {}, UNPREPARED_S, marks=pytest.mark.long),
     ],
     ids=["2.1.330", "fullscreen", "kitty", "2.0.60", "1.0.120"],
 )

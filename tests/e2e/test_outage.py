@@ -16,8 +16,8 @@ pytestmark = pytest.mark.client
         ("1.0.120", 30, False, False),
         ("2.0.60", 30, False, False),
         ("2.1.330", 30, False, False),
-        ("1.0.120", 12, True, True),
-        ("2.0.60", 12, True, True),
+        pytest.param("1.0.120", 12, True, True, marks=pytest.mark.long),
+        pytest.param("2.0.60", 12, True, True, marks=pytest.mark.long),
         ("2.1.330", 12, True, True),
     ],
 )

@@ -13,8 +13,9 @@ from cc_guard.guard.segment import OwnLine, Segment
 from cc_guard.launch import statusline
 from cc_guard.launch.session import SessionLaunch, prepare_session
 from cc_guard.launch.version import known_version
+from tests.conftest import SPAN
 from tests.standin.api import StandIn
-from tests.support.client import VERSIONS, InstallError, box_shown, client_home, installed
+from tests.support.client import InstallError, box_shown, client_home, installed
 from tests.support.recorder import Recorder
 
 pytestmark = pytest.mark.client
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.client
 SAID = "⏳ cc-guard: waiting for the API"
 
 
-@pytest.fixture(params=VERSIONS)
+@pytest.fixture(params=SPAN)
 def client(request: pytest.FixtureRequest) -> str:
     try:
         return str(installed(request.param))

@@ -119,7 +119,15 @@ def environment(client_env: dict[str, str], fault: Scenario, claude: Path, tmp_p
     return client_env | SETTINGS | of_fault | {"PATH": path, "NODE_EXTRA_CA_CERTS": ca}
 
 
-@pytest.mark.parametrize(("case", "version"), [(one, one.version) for one in CASES], indirect=True, ids=str)
+@pytest.mark.parametrize(
+    ("case", "version"),
+    [
+        pytest.param(one, one.version, marks=[] if one.version == "2.1.330" else pytest.mark.long)
+        for one in CASES
+    ],
+    indirect=True,
+    ids=str,
+)
 def test_the_cause_is_not_taken_from_the_words(
     case: Case,
     fault: Scenario,

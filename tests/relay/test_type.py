@@ -114,7 +114,9 @@ def test_keys_in_quick_succession_come_in_order(case: Callable[..., Case]) -> No
     assert b"!" not in one.outer.output
 
 
-@pytest.mark.parametrize("lag", ["0", "0.02", "0.1"])
+@pytest.mark.parametrize(
+    "lag", ["0.02", *(pytest.param(lag, marks=pytest.mark.long) for lag in ("0", "0.1"))]
+)
 def test_a_key_at_any_moment(lag: str, case: Callable[..., Case]) -> None:
     """Before the text, with it, before it is read, before Enter, with it, after it; the client quick or slow.
     Either our words were submitted alone, or they were never there."""
