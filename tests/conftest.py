@@ -5,11 +5,16 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 import pytest
+from hypothesis import settings
 
 from tests.standin.api import StandIn
 from tests.support import terminal as terminals
 from tests.support.client import VERSIONS, InstallError, client_home, installed
 from tests.support.terminal import Terminal
+
+# A third of Hypothesis' own number; HYPOTHESIS_PROFILE=default has it all.
+settings.register_profile("short", max_examples=35)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 
 def unavailable(reason: str) -> NoReturn:

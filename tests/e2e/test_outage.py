@@ -1,5 +1,7 @@
 """The promise, with the real client: an outage passes, and the answer comes by itself."""
 
+import os
+
 import pytest
 
 from tests.conftest import unavailable
@@ -30,7 +32,8 @@ def test_the_answer_comes_within_a_second(version: str, seconds: int, tls: bool,
     except InstallError as error:
         unavailable(str(error))
     outcome = prove(version, seconds, tls, bare_terminal, stock=not tls)
-    assert outcome.complaints() == []
+    busy = os.getloadavg()[0] / (os.cpu_count() or 1)
+    assert outcome.complaints(slack=max(1.0, 1.5 * busy)) == []
     if not tls:
         alone = STOCK_PATIENCE_S if outcome.stock_s is None else outcome.stock_s
         assert outcome.guarded_s is not None

@@ -168,9 +168,9 @@ def test_it_is_small_and_idle_at_rest(env: dict[str, str], start: Callable[[str]
         there.wait_for("PAUSED")
         time.sleep(1.0)  # until it takes keys
         there.type("?")
-        there.wait_for("Signs")
+        there.wait_for("This help")
         there.key("Escape")
-        there.wait_for(lambda screen: "Signs" not in screen)
+        there.wait_for(lambda screen: "This help" not in screen)
         session.show("calm")
         there.wait_for("There is nothing to do")
         time.sleep(1.0)

@@ -42,18 +42,20 @@ class Outcome:
     screen: str
     incidents: list[dict[str, Any]]
 
-    def complaints(self) -> list[str]:
+    def complaints(self, slack: float = 1.0) -> list[str]:
+        """`slack`: how much longer things may take, on a machine that has more to do."""
+        promise_s = PROMISE_S * slack
         if len(self.incidents) != 1:
             return [f"{len(self.incidents)} incidents instead of one"]
         incident = self.incidents[0]
         found = []
-        if self.guarded_s is None or self.guarded_s > PROMISE_S:
+        if self.guarded_s is None or self.guarded_s > promise_s:
             found.append(f"the answer came after {self.guarded_s} s")
         if incident["outcome"] != "recovered":
             found.append(f"outcome {incident['outcome']}")
         if incident["retries_spent"] > RETRIES_ALLOWED.get(self.version, 3):
             found.append(f"{incident['retries_spent']} retries spent")
-        if incident["recovery_s"] is None or incident["recovery_s"] > PROMISE_S:
+        if incident["recovery_s"] is None or incident["recovery_s"] > promise_s:
             found.append(f"recovery_s {incident['recovery_s']}")
         if self.screen.count(ANSWER) != 1 or len(_boxes(self.screen)) != 1:
             found.append(f"the picture is not whole:\n{self.screen}")

@@ -206,7 +206,8 @@ def test_no_output_is_dropped_for_a_guard_that_is_slow(open_outer: Open, cast: P
     assert psutil.Process(outer.pid).memory_info().rss > len(data)
     guard.resume()
     assert outer.wait(60) == 0
-    assert shown(cast).encode() == outer.output
+    told = outer.output.find(b"cc-guard: the profile of this machine")  # once, after the session
+    assert shown(cast).encode() == (outer.output if told < 0 else outer.output[:told])
     assert shown(cast, "m") == ""
 
 
