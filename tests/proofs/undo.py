@@ -3,10 +3,10 @@ back.
 
     python -m tests.proofs.undo [--runs 100] [--seed N]
 
-Each run carries out one of the remedies that change something (sysctl, route, MTU), kills it with SIGKILL at a
-moment between its start and its end, and its session with it; every third time the restore is killed as well,
-and done again. Then all settings of the network, its devices and routes are compared with what they were. Needs
-root, for a network namespace. Exit status 1 when anything was left.
+Each run carries out one of the remedies that change something (sysctl, route, MTU), kills it with SIGKILL at
+a moment between its start and its end, and its session with it; every third time the restore is killed as
+well, and done again. Then all settings of the network, its devices and routes are compared with what they
+were. Needs root, for a network namespace. Exit status 1 when anything was left.
 """
 
 import argparse
