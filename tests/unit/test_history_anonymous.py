@@ -33,7 +33,7 @@ def scrub(text: str, identity: Identity = BOB, addresses: bool = False) -> str:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("can't read /home/bob/work/a.pem: denied", f"can't read {HOME} denied"),
+        ("can't read /home/bob/desk/a.pem: denied", f"can't read {HOME} denied"),
         ("/home/bob", HOME),
         ("in '/home/bob/My Work/a b.pem' and", f"in {HOME} and"),
         ("in /home/bob/My Great Work/a.pem, line 3", f"in {HOME}, line 3"),
@@ -41,9 +41,9 @@ def scrub(text: str, identity: Identity = BOB, addresses: bool = False) -> str:
         ("/home/alice/secret and /Users/eve/x", f"{HOME} and {HOME}"),
         (r"C:\Users\Bob\x.pem", HOME),
         ("/mnt/c/Users/Robert/x", f"/mnt/c{HOME}"),
-        ("~/work/x ~eve/x", f"{HOME} {HOME}"),
-        ("projects/-home-bob-work/x.jsonl", f"projects/{HOME}/x.jsonl"),
-        ("-data-people-bob-work", HOME),
+        ("~/desk/x ~eve/x", f"{HOME} {HOME}"),
+        ("projects/-home-bob-desk/x.jsonl", f"projects/{HOME}/x.jsonl"),
+        ("-data-people-bob-desk", HOME),
         ("file:///home/bob/x", f"file:{HOME}"),
         ("run by bob as Bob Jones", f"run by {USER} as {USER}"),
         ("mail to eve.smith+x@example.com", f"mail to {USER}"),

@@ -40,7 +40,7 @@ def told(text: str) -> Incident:
     )
 
 
-words = st.sampled_from([*SECRETS, f"{HOME}/work/x.pem", "and", "```", "# title", "@here", "\n", "\x1b[2J"])
+words = st.sampled_from([*SECRETS, f"{HOME}/desk/x.pem", "and", "```", "# title", "@here", "\n", "\x1b[2J"])
 
 
 @given(st.lists(words, max_size=8).map(" ".join))

@@ -28,7 +28,6 @@ from cc_guard.panel.link import Link, Listener
 from cc_guard.panel.screen_driver import ScreenDriver
 from cc_guard.panel.state import Snapshot
 from cc_guard.panel.view import PanelView
-from cc_guard.panel.widgets.section import Section
 
 _STATE_S = 0.3  # the guard tells it in 0.02 s
 
@@ -108,7 +107,6 @@ class ScreenApp(App[None]):
 
     def on_panel_told(self) -> None:
         self._ways.update(f"{self._view.now.release_key} go on · Esc close")
-        self._fit()
         self.call_after_refresh(self._speak)
 
     def _speak(self) -> None:
@@ -117,11 +115,6 @@ class ScreenApp(App[None]):
             self._spoken = True
             driver.speak()
             self.screen.refresh()  # all of it
-
-    def _fit(self) -> None:
-        """What was said before there was a width has the height of a very narrow column (Textual 8.2.8)."""
-        for section in self._view.query(Section):
-            section.refresh(layout=True)
 
     def on_panel_view_over(self) -> None:
         self.exit()

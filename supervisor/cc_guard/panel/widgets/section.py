@@ -1,5 +1,9 @@
-"""One part of the panel: a title and what it says. It is gone while it has nothing to say, and drawn only
-when that has changed."""
+"""One part of the panel: a title and what it says. It is gone while it has nothing to say, drawn only when
+that has changed, and as high as what it says.
+
+Its height is given, not left to Textual (8.2.8): that keeps the height of a text which is followed by another
+one before it was laid out.
+"""
 
 from textual import events
 from textual.content import Content
@@ -18,7 +22,6 @@ class Section(Static):
         self.display = False
         self._told: tuple[Snapshot, float] | None = None
         self._drawn: Content | None = None
-        self._drawn_at = 0, 0
 
     def show(self, now: Snapshot, clock: float) -> None:
         """`clock` in epoch seconds."""
@@ -43,12 +46,11 @@ class Section(Static):
             content = Content.assemble((f"{self.TITLE}\n", f"bold {DIM}"), content)
         if _same(content, self._drawn):
             return
-        size = page.width, 0 if content is None else content.plain.count("\n") + 1
         self._drawn = content
         self.display = content is not None
-        # Once a second a number changes; the layout of the whole panel need not be worked out for that.
-        self.update(content or "", layout=size != self._drawn_at)
-        self._drawn_at = size
+        if content is not None:
+            self.styles.height = content.plain.count("\n") + 1
+        self.update(content or "", layout=False)
 
     def _room(self) -> int:
         parent = self.parent
