@@ -49,6 +49,12 @@ def claude(version: str) -> Path:
 
 
 @pytest.fixture
+def client(claude: Path) -> str:
+    """The same, as an argument."""
+    return str(claude)
+
+
+@pytest.fixture
 def work(tmp_path: Path) -> Path:
     """The folder in which the client starts, trusted by it."""
     folder = tmp_path / "work"

@@ -16,22 +16,11 @@ from cc_guard.channels.transcript import TranscriptTail, transcript_path
 from cc_guard.client.version import measure_version
 from cc_guard.launch import arguments, settings_file
 from cc_guard.launch.version import known_version
-from tests.conftest import SPAN
 from tests.standin.api import StandIn
-from tests.support.client import InstallError, client_home, installed
+from tests.support.client import client_home
 from tests.support.recorder import Recorder
 
 pytestmark = pytest.mark.client
-
-
-@pytest.fixture(params=SPAN)
-def client(request: pytest.FixtureRequest) -> str:
-    try:
-        return str(installed(request.param))
-    except InstallError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
 
 
 @dataclass

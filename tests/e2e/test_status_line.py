@@ -13,24 +13,13 @@ from cc_guard.guard.segment import OwnLine, Segment
 from cc_guard.launch import statusline
 from cc_guard.launch.session import SessionLaunch, prepare_session
 from cc_guard.launch.version import known_version
-from tests.conftest import SPAN
 from tests.standin.api import StandIn
-from tests.support.client import InstallError, box_shown, client_home, installed
+from tests.support.client import box_shown, client_home
 from tests.support.recorder import Recorder
 
 pytestmark = pytest.mark.client
 
 SAID = "⏳ cc-guard: waiting for the API"
-
-
-@pytest.fixture(params=SPAN)
-def client(request: pytest.FixtureRequest) -> str:
-    try:
-        return str(installed(request.param))
-    except InstallError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
 
 
 class Session:

@@ -315,9 +315,8 @@ def test_colours_of_words_can_be_read() -> None:
                 assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5, (one.name, word, back)
 
 
+@needs_tmux
 def test_signals_end_it(env: dict[str, str], start: Callable[[str], Running]) -> None:
-    if not terminal.available:
-        pytest.skip("tmux is not installed")
     start("calm")
     with shown(env) as there:
         there.wait_for("There is nothing to do")

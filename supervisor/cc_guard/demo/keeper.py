@@ -93,9 +93,12 @@ class Keeper:
 
     def _story(self) -> dict[str, Any]:
         api = self._api
-        down = None if None in (api.mended_at, api.broken_at) else api.mended_at - api.broken_at  # type: ignore[operator]
-        late = None if None in (api.mended_at, api.answered_at) else api.answered_at - api.mended_at  # type: ignore[operator]
-        return {"down": down, "late": late, "ports": api.ports, "asked": self._answered}
+        return {
+            "down": _between(api.broken_at, api.mended_at),
+            "late": _between(api.mended_at, api.answered_at),
+            "ports": api.ports,
+            "asked": self._answered,
+        }
 
     async def _watch(self) -> None:
         """What the guard asks, as any panel sees it. A guard that is started anew has a new socket."""
@@ -137,6 +140,10 @@ def main() -> None:
         asyncio.run(keeper.run())
     finally:
         keeper.clean_up()
+
+
+def _between(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else end - start
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import struct
+from typing import cast
 
 _PORT = 53
 _HEADER = struct.Struct("!6H")
@@ -17,12 +18,12 @@ class _Server(asyncio.DatagramProtocol):
         self._names = names
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         answer = answered(data, self._names)
         if answer:
-            self._transport.sendto(answer, addr)  # type: ignore[attr-defined]
+            self._transport.sendto(answer, addr)
 
 
 def answered(data: bytes, names: dict[str, list[str]]) -> bytes:

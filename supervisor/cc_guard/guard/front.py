@@ -11,7 +11,7 @@ from cc_guard import paths
 from cc_guard.guard import status
 from cc_guard.guard.arguments import working_folder
 from cc_guard.guard.diagnosis import Diagnosis
-from cc_guard.guard.door import Door, path_of
+from cc_guard.guard.door import Answer, Door, path_of
 from cc_guard.guard.notices import key_name
 from cc_guard.guard.signin import SignIn
 from cc_guard.guard.vitals import Vitals
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from cc_guard.profile.resolved import Profile
     from cc_guard.settings import Settings
 
-_ANSWERS = ("yes", "no", "always", "never")
 # While nothing may be done but look.
 _HANDS_OFF = machine.Configured(hold=False, hold_from=1, nudge=False, restart=False)
 
@@ -142,13 +141,11 @@ class Front:
 
     # What may be asked for: why not, or "" when it was taken
 
-    def answer(self, question: str, answer: str) -> str:
+    def answer(self, question: str, answer: Answer) -> str:
         asked = self._state().care.question
-        if answer not in _ANSWERS:
-            return "there is no such answer"
         if asked is None or asked.id != question:
             return "it is not asked any more"
-        self._step(machine.Answered(question, answer))  # type: ignore[arg-type]
+        self._step(machine.Answered(question, answer))
         return ""
 
     def release(self) -> str:

@@ -7,7 +7,6 @@ from textual.app import App, ComposeResult, SystemCommand
 from textual.screen import Screen
 
 from cc_guard.panel import theme
-from cc_guard.panel.keys import KEYS
 from cc_guard.panel.link import Link
 from cc_guard.panel.picker import PickerScreen
 from cc_guard.panel.sessions import Session
@@ -49,12 +48,7 @@ class PanelApp(App[str]):
         self.exit("")
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        view = self._view
-        if view is None:
-            return
-        for key in KEYS:
-            if key.action != "palette" and view.works(key):
-                yield SystemCommand(key.text, f"key {key.shown}", _runner(view, key.action))
+        return () if self._view is None else self._view.commands()
 
     def _picked(self, session: Session | None) -> None:
         if session is None:
@@ -65,10 +59,3 @@ class PanelApp(App[str]):
     def _shown(self, session: Session) -> PanelView:
         self._view = PanelView(Link(session.path, session.relay))
         return self._view
-
-
-def _runner(view: PanelView, action: str):  # type: ignore[no-untyped-def]
-    async def run() -> None:
-        await view.run_action(action)
-
-    return run

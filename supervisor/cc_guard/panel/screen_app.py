@@ -23,7 +23,6 @@ from textual.widgets import Static
 from cc_guard.panel import theme
 from cc_guard.panel.app import STYLES
 from cc_guard.panel.frozen import Frozen
-from cc_guard.panel.keys import KEYS
 from cc_guard.panel.link import Link, Listener
 from cc_guard.panel.screen_driver import ScreenDriver
 from cc_guard.panel.state import Snapshot
@@ -126,15 +125,7 @@ class ScreenApp(App[None]):
         self.exit()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        for key in KEYS:
-            if key.action != "palette" and self._view.works(key):
-                yield SystemCommand(key.text, f"key {key.shown}", self._runner(key.action))
-
-    def _runner(self, action: str):  # type: ignore[no-untyped-def]
-        async def run() -> None:
-            await self._view.run_action(action)
-
-        return run
+        return self._view.commands()
 
 
 def colours() -> str:

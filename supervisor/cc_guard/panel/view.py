@@ -3,11 +3,12 @@ frozen screen."""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import ClassVar, Protocol
 
 from textual import events, work
-from textual.app import ComposeResult
+from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding
 from textual.containers import Container, VerticalScroll
 from textual.message import Message
@@ -173,6 +174,13 @@ class PanelView(Container, can_focus=True):
             case "copy":
                 return bool(self._commands())
         return True
+
+    def commands(self) -> Iterator[SystemCommand]:
+        """What the keys do now, for a list to search."""
+        for key in KEYS:
+            if key.action != "palette" and self.works(key):
+                run = partial(self.call_later, self.run_action, key.action)
+                yield SystemCommand(key.text, f"key {key.shown}", run)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         if isinstance(event.button, KeyButton):

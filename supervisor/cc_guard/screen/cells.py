@@ -1,7 +1,7 @@
 """A row as runs of one style: what is grey, inverse or coloured on it.
 
 The terminal library writes a row as text with SGR sequences in one call, which is ten times as quick as
-asking for every cell. Beside `Screen` itself, only this file knows its inside.
+asking for every cell. Beside `Screen` itself, only this file and takeover.py know its inside.
 """
 
 import re
@@ -17,7 +17,7 @@ _Style = tuple[Colour, bool, bool]
 
 _PLAIN: _Style = (None, False, False)
 _SEQUENCE = re.compile(r"\x1b\[([\d;:]*)m|\x1b\].*?\x1b\\|[\r\n]+")
-_PALETTE = b"\x1b]4;"  # stands before the row, all 256 of it
+_PALETTE = b"\x1b]4;"  # stands before the rows, all 256 of it
 _STRING_END = b"\x1b\\"
 
 
@@ -47,7 +47,7 @@ def runs(screen: Screen, row: int) -> list[Run]:
     """From the left edge to the last cell that shows something."""
     found: list[Run] = []
     column = 0
-    for text, (colour, faint, inverse) in _parts(_styled(screen, row)):
+    for text, (colour, faint, inverse) in _parts(styled(screen, row, row).decode()):
         found.append(Run(text, column, colour, faint, inverse))
         column = found[-1].end
     return found
@@ -59,10 +59,11 @@ def cursor(screen: Screen) -> tuple[int, int]:
     return int(column), int(row)
 
 
-def _styled(screen: Screen, row: int) -> str:
+def styled(screen: Screen, first: int, last: int) -> bytes:
+    """Rows `first` to `last` with SGR sequences and nothing else, CR LF between them, UTF-8."""
     lib, form = screen._lib, screen._format
-    screen._selection.start = screen._at(0, row)[0]
-    screen._selection.end = screen._at(screen.columns - 1, row)[0]
+    screen._selection.start = screen._at(0, first)[0]
+    screen._selection.end = screen._at(screen.columns - 1, last)[0]
     form.emit = lib.GHOSTTY_FORMATTER_FORMAT_VT
     try:
         for _ in range(2):
@@ -75,11 +76,11 @@ def _styled(screen: Screen, row: int) -> str:
     finally:
         form.emit = lib.GHOSTTY_FORMATTER_FORMAT_PLAIN
     if result:
-        raise OSError(f"libghostty-vt can't show row {row}: error {result}")
+        raise OSError(f"libghostty-vt can't show rows {first} to {last}: error {result}")
     data = bytes(screen._ffi.buffer(screen._buffer, screen._size[0]))
     palette = data.rfind(_PALETTE)
     start = data.index(_STRING_END, palette) + len(_STRING_END) if palette >= 0 else 0
-    return data[start:].decode()
+    return data[start:]
 
 
 def _parts(text: str) -> Iterator[tuple[str, _Style]]:

@@ -8,6 +8,7 @@ screen has that taken from it, so its picture is painted again. Like cells.py, t
 
 from dataclasses import dataclass
 
+from cc_guard.screen.cells import styled
 from cc_guard.screen.model import Screen
 
 # Private modes that a client may have set and that a screen of ours must not have: paste and focus reports,
@@ -15,8 +16,6 @@ from cc_guard.screen.model import Screen
 _OTHERS = (1, 66, 9, 1000, 1002, 1003, 1005, 1006, 1015, 1016, 1004, 2004, 2031)
 _MOUSE = (1000, 1006)  # clicks and the wheel, in decimal
 _WRAP, _CURSOR = 7, 25
-_PALETTE = b"\x1b]4;"  # stands before the picture, all 256 of it
-_STRING_END = b"\x1b\\"
 
 
 @dataclass(frozen=True)
@@ -57,26 +56,7 @@ def takeover(screen: Screen, picture: bytes) -> Takeover:
 
 def frozen(screen: Screen) -> bytes:
     """The picture: rows with SGR sequences and nothing else, `\\n` between them, UTF-8."""
-    lib, form = screen._lib, screen._format
-    screen._selection.start = screen._at(0, 0)[0]
-    screen._selection.end = screen._at(screen.columns - 1, size(screen)[0] - 1)[0]
-    form.emit = lib.GHOSTTY_FORMATTER_FORMAT_VT
-    try:
-        for _ in range(2):
-            result = lib.ghostty_terminal_selection_format_buf(
-                screen._handle, form[0], screen._buffer, len(screen._buffer), screen._size
-            )
-            if result != lib.GHOSTTY_OUT_OF_SPACE:
-                break
-            screen._buffer = screen._ffi.new("uint8_t[]", screen._size[0] + 4096)
-    finally:
-        form.emit = lib.GHOSTTY_FORMATTER_FORMAT_PLAIN
-    if result:
-        raise OSError(f"libghostty-vt can't show the screen: error {result}")
-    data = bytes(screen._ffi.buffer(screen._buffer, screen._size[0]))
-    palette = data.rfind(_PALETTE)
-    start = data.index(_STRING_END, palette) + len(_STRING_END) if palette >= 0 else 0
-    return data[start:].replace(b"\r\n", b"\n")
+    return styled(screen, 0, size(screen)[0] - 1).replace(b"\r\n", b"\n")
 
 
 def size(screen: Screen) -> tuple[int, int]:
