@@ -312,6 +312,18 @@ def test_ctrl_c_is_heard_at_once(case: Callable[..., Case]) -> None:
     one.key(b"x")
 
 
+def test_ctrl_c_while_the_old_one_ends(case: Callable[..., Case]) -> None:
+    """The guard, which heard of it before there was a new client, is told again when it asks."""
+    one = case("one slow")
+    one.guard.restart(heir("two"))
+    one.guard.expect("restarting")
+    one.outer.type(b"ab\x03")
+    assert one.guard.expect("dropped") == "dropped 2"
+    one.begun(b"<bye one slow>", "two")
+    assert one.guard.admit(True) == "dropped 0"
+    one.key(b"x")
+
+
 def test_ctrl_c_before_the_new_client_reads(case: Callable[..., Case]) -> None:
     """Its terminal is not raw yet: it ends as any program, this one by the signal or a KeyboardInterrupt."""
     one = case()

@@ -118,7 +118,10 @@ class Restarts:
     def admit(self, offset: int, keep: bool) -> None:
         """Open the gate, if the guard has seen all that the new client shows, and that is something."""
         relay = self._relay
-        if not self.gate.shut or not relay.client or self.pending:
+        if not relay.client or self.pending:
+            return
+        if not self.gate.shut:  # by the user's Ctrl-C, or because it took too long
+            relay.tell(b"dropped 0")
             return
         if not (self.gate.drawing and relay.line.takes_keys()):
             relay.tell(b"untyped background")
