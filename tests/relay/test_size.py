@@ -12,7 +12,7 @@ from tests.relay.scripted import Lobby
 def test_the_size_is_there_before_the_client(open_outer: Open) -> None:
     outer = open_outer(guarded(python(SIZES)), size=(33, 77, 770, 660))
     assert outer.wait_for(b">") == b"<33 77 770 660>"
-    never_changed = "from cc_guard.relay.loop import Relay; Relay._resize = lambda self: None"
+    never_changed = "from cc_guard.relay.loop import Relay; Relay.resize = lambda self: None"
     outer = open_outer(patched(never_changed, python(SIZES)), size=(33, 77, 770, 660))
     assert outer.wait_for(b">") == b"<33 77 770 660>"
 

@@ -20,7 +20,7 @@ OUTPUT = 0x6F  # the client's bytes, as forwarded to the terminal
 STALE = 0x78  # OFFSET: output up to here was dropped
 SIZE = 0x77  # WINSIZE: rows, columns, width and height in pixels
 KEY = 0x6B  # TIME: CLOCK_MONOTONIC of a key press; never its content
-EVENT = 0x65  # ASCII words, see relay/loop.py
+EVENT = 0x65  # ASCII words, see relay/requests.py
 ARGV = 0x61  # the client's command line, each word ended by NUL: to each new guard, and after a restart
 
 # guard -> relay

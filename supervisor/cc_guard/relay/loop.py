@@ -1,29 +1,5 @@
-"""The relay's loop: bytes first (passage.py), then signals, the client's state, and the guard's wishes.
-
-Events for the guard (EVENT frames, ASCII):
-
-`pid N` · `exit STATUS` (of the last client, at the end) · `suspended` · `resumed`
-
-HOLD: `held OFFSET` or `refused`, then `released REASON`: `guard` (asked for), `key`, `interrupt` (Ctrl-C or
-Escape), `input` (the buffer for typed text is full), `lease`, `outside` (somebody else sent SIGCONT),
-`signal`, `exit`.
-
-SAY: `said`, or `unsaid`: output has come since, or the client has ended.
-
-TYPE: `typed text`, `typed submit`, `typed draft`, or `untyped REASON` and nothing was typed: `output` (it
-does not end at the offset), `key` (the user types), `held`, `queued` (typed bytes wait), `background`
-(another program has the terminal, or the client is stopped, gone or not ready), `standing` (words of ours are
-under way), `nothing` (no words to submit), `content` (words that may not be typed). After `typed text` and
-before `typed submit`: `erased REASON`, our words are taken back: `key`, `late`, `guard` (it is gone),
-`asked`.
-
-RESTART: `restarting` and then `restarted PID`, or `unrestarted REASON`: `held`, `key`, `queued`,
-`background`, `standing`, `descriptors` (the client inherited some, which can't be handed over twice), `exit`
-(it is ending), `argv` (malformed), `restarting` (already). Then, once, what became of the N bytes typed
-meanwhile: `admitted N` or `dropped N` (gate.py). An ADMIT that comes too early is `untyped background` (the
-new client reads no keys yet) or `untyped output`. A new client that can't be executed ends the session.
-
-SHOW: see overlay.py.
+"""The relay's loop: bytes first (passage.py), then signals, the client's state, and what the guard asks
+for (requests.py).
 """
 
 import contextlib
@@ -42,6 +18,7 @@ from cc_guard.relay.line import Beginning, Changes, Line, state
 from cc_guard.relay.mend import Mend
 from cc_guard.relay.overlay import Overlay
 from cc_guard.relay.passage import BUFFER_LIMIT, Passage
+from cc_guard.relay.requests import Requests
 from cc_guard.relay.restart import Restarts
 from cc_guard.relay.terminal import Terminal, get_winsize, in_foreground, set_winsize
 from cc_guard.relay.typist import Typist
@@ -76,9 +53,10 @@ class Relay:
         self.orphan = 0  # a client whose shim was killed
         self.hold = Hold()
         self.typist = Typist(self.bytes, self._unread, self.tell)
-        self.overlay = Overlay(self.bytes, self.tell, self._order_undo)
+        self.overlay = Overlay(self.bytes, self.tell, self.order_undo)
         self.restarts = Restarts(self, restartable)
         self.gate = self.restarts.gate
+        self._requests = Requests(self)
         self._beginning = beginning
         self.client = 0
         self.status: int | None = None
@@ -143,7 +121,7 @@ class Relay:
             self._on_reports()
         if guard.read_fd in ready and guard is self.guard.link:
             for kind, payload in guard.receive():
-                self._on_command(kind, payload)
+                self._requests.take(kind, payload)
         if screen and screen[0] in ready and screen == self.overlay.reads():
             self._uncovered(self.overlay.read())
         self.typist.turn()
@@ -206,13 +184,13 @@ class Relay:
         elif kind == shim.CONTINUED:
             self.hold.continued()
             if self.hold.active and state(self.client) != "T":
-                self._release("outside")
+                self.release("outside")
         elif kind == shim.EXITED:
             self._ended(value)
 
     def _ended(self, status: int) -> None:
         if self.status is None:
-            self._release("exit")
+            self.release("exit")
             self.typist.forget()
             if self.restarts.pending:
                 self.kill_at = 0.0
@@ -235,7 +213,7 @@ class Relay:
 
     def _suspend(self) -> None:
         """The user suspended the client: hand the terminal back and stop, as the client alone would."""
-        self._release("signal", resume=False)
+        self.release("signal", resume=False)
         limit = self.bytes.offset + _DRAIN_LIMIT
         while self.bytes.master_open and self.bytes.offset < limit and self.readable(self.bytes.master):
             self.bytes.read_master()
@@ -266,7 +244,7 @@ class Relay:
                     break
         self._signals.discard(signal.SIGCONT)
         self.bytes.last_typed = time.monotonic()  # somebody has just said `fg`
-        self._order_undo()
+        self.order_undo()
         self.resize()
         self._forward_signals()
         if not self.hold.active:
@@ -290,7 +268,7 @@ class Relay:
             self.restarts.reap()
             self._uncovered(self.overlay.reap())
             if self.guard.reap():
-                self._release("lease")
+                self.release("lease")
                 self.overlay.end()
         self._signals.intersection_update(_FORWARDED)
         self._forward_signals()
@@ -303,7 +281,7 @@ class Relay:
                     self._forward(number)
 
     def _forward(self, number: int) -> None:
-        self._release("signal")
+        self.release("signal")
         if number != signal.SIGTSTP:
             self.restarts.cancel()
         self.signal_client(number)
@@ -375,47 +353,9 @@ class Relay:
     def _on_terminal_gone(self) -> None:
         self._forward(signal.SIGHUP)
 
-    # The guard's wishes.
+    # Holds and screens of ours.
 
-    def _on_command(self, kind: int, payload: bytes) -> None:
-        if kind == link.HOLD and len(payload) == link.OFFSET.size + 1:
-            self._start_hold(link.OFFSET.unpack_from(payload)[0], payload[-1])
-        elif kind == link.RENEW:
-            self.hold.renew()
-        elif kind == link.RELEASE:
-            self._release("guard")
-        elif kind == link.NOTICE:
-            self._notice(payload)
-        elif kind == link.SAY and link.OFFSET.size < len(payload) <= link.OFFSET.size + link.SAY_LIMIT:
-            self._say(payload)
-        elif kind == link.MODES:
-            self.modes = payload
-            self._order_undo()
-        elif kind == link.REPAINT:
-            self._repaint()
-        elif kind == link.TYPE and len(payload) >= link.TYPING.size:
-            self._type(payload)
-        elif kind == link.RESTART:
-            self.restarts.ask(payload)
-        elif kind == link.ADMIT and len(payload) == link.OFFSET.size + 1:
-            self.restarts.admit(link.OFFSET.unpack_from(payload)[0], payload[-1] != 0)
-        elif kind == link.SCREEN and len(payload) >= link.COUNT.size:
-            self._prepare_screen(payload)
-        elif kind == link.SHOW and self.hold.active:
-            self.overlay.show(payload)
-
-    def _start_hold(self, offset: int, release_key: int) -> None:
-        """Only between frames: the guard saw a complete frame that ended at `offset`, and the client has
-        written nothing since."""
-        ours = self.hold.active or self.typist.busy or self.gate.shut
-        free = not ours and self._client_in_foreground()
-        free = free and self.status is None and self.ends_at(offset)
-        if free and self.hold.start(self.client, release_key):
-            self.tell(b"held %d" % offset)
-        else:
-            self.tell(b"refused")
-
-    def _release(self, reason: str, resume: bool = True) -> None:
+    def release(self, reason: str, resume: bool = True) -> None:
         if not self.hold.active:
             return
         repaint = self.overlay.end(b"released")
@@ -440,80 +380,32 @@ class Relay:
             return self.typist.before(data)
         found = keys.find_key(data, self.hold.release_key)
         if found:
-            self._release("key")
+            self.release("key")
             return data[: found[0]] + data[found[1] :]
         if self.overlay.shown:
             # Escape closes what is shown there; whoever wants the client at once has Ctrl-C.
             if keys.find_key(data, keys.CTRL_C) is None:
                 return self.overlay.typed(data)
-            self._release("interrupt")
+            self.release("interrupt")
         elif keys.is_interrupt(data):
-            self._release("interrupt")
+            self.release("interrupt")
         elif len(self.bytes.to_client) + len(data) >= BUFFER_LIMIT:
-            self._release("input")
+            self.release("input")
         return data
 
-    def _notice(self, payload: bytes) -> None:
-        """Words in the title while held. Refused when output has come since, so that they never land
-        inside an escape sequence of the client."""
-        head = link.OFFSET.size + 4
-        if len(payload) < head or not self.hold.active:
-            return
-        offset, now_length, release_length = struct.unpack_from("!QHH", payload)
-        if offset == self.bytes.offset and not self.bytes.to_terminal:
-            release = head + now_length
-            self.bytes.say(payload[head:release])
-            self.hold.at_release = payload[release : release + release_length]
-            self.hold.mend = payload[release + release_length :]
-
-    def _say(self, payload: bytes) -> None:
-        """Between two frames, as a notice; nothing is left of it that would have to be taken back."""
-        there = link.OFFSET.unpack_from(payload)[0] == self.bytes.offset and not self.bytes.to_terminal
-        if there and self.status is None and self.overlay.quiet:
-            self.bytes.say(payload[link.OFFSET.size :])
-            self.tell(b"said")
-        else:
-            self.tell(b"unsaid")
-
-    def _order_undo(self) -> None:
+    def order_undo(self) -> None:
         self.line.order(self.overlay.undo + self.modes)
-
-    def _prepare_screen(self, payload: bytes) -> None:
-        words = [os.fsdecode(word) for word in payload[link.COUNT.size :].split(b"\0")[:-1]]
-        if len(words) == link.COUNT.unpack_from(payload)[0]:
-            self.overlay.prepare(words, get_winsize(self.terminal.stdin))
 
     def _uncovered(self, repaint: bool) -> None:
         """After a screen of ours over a picture that the terminal does not keep."""
         if repaint and not self.hold.active:
-            self._repaint()
+            self.repaint()
 
-    def _repaint(self) -> None:
+    def repaint(self) -> None:
         rows, columns, width, height = struct.unpack("HHHH", self._winsize)
         if columns > 2 and not self.hold.active and not self._repaint_at:
             set_winsize(self.bytes.master, struct.pack("HHHH", rows, columns - 1, width, height))
             self._repaint_at = time.monotonic() + _REPAINT_GAP_S
-
-    def _type(self, payload: bytes) -> None:
-        offset, quiet_s, kind = link.TYPING.unpack_from(payload)
-        data = payload[link.TYPING.size :]
-        if kind == link.ERASE:
-            self.typist.take_back("asked")
-            return
-        reason = self._why_not_type(offset, quiet_s) or self.typist.type(kind, data)
-        if reason:
-            self.tell(b"untyped " + reason.encode())
-
-    def _why_not_type(self, offset: int, quiet_s: float) -> str:
-        if self.hold.active:
-            return "held"
-        if not self.client_reads() or self.gate.shut:
-            return "background"
-        if self.user_types(quiet_s):
-            return "key"
-        if self.bytes.to_client:
-            return "queued"
-        return "" if self.ends_at(offset) else "output"
 
     def _on_time(self) -> None:
         now = time.monotonic()
@@ -522,7 +414,7 @@ class Relay:
             self.typist.take_back("guard")
         self.restarts.on_time(now)
         if self.hold.active and (self.hold.remaining_s() <= 0 or self.guard.link.closed):
-            self._release("lease")
+            self.release("lease")
         if self.guard.link.closed:
             self.overlay.end()
         if self.kill_at and now >= self.kill_at:
@@ -573,13 +465,13 @@ class Relay:
         return not time.monotonic() - self.bytes.last_typed >= quiet_s  # so that a NaN is refused
 
     def client_reads(self) -> bool:
-        in_front = self.status is None and self._client_in_foreground()
+        in_front = self.status is None and self.client_in_foreground()
         return in_front and state(self.client) not in ("T", "t", "Z")
 
     def _unread(self) -> int:
         return self.line.unread()
 
-    def _client_in_foreground(self) -> bool:
+    def client_in_foreground(self) -> bool:
         """False while the client has lent its terminal to another job, such as an editor."""
         try:
             return self.client > 0 and os.tcgetpgrp(self.bytes.master) == self.client
