@@ -45,6 +45,7 @@ THEMES = {"dark": DARK, "light": LIGHT, "256": CUBE, "16": SIXTEEN, "no colour":
 OLD = "API Error (Connection error.) · Retrying in 4 seconds… (attempt 4/10)"
 CAUSE = "TypeError (fetch failed)"
 NEW = "Connection dropped (ECONNRESET) · retrying in 9s · attempt 5/10"
+WAITING = "Waiting for API response · will retry in 2m 31s · check your network"
 
 
 def box(columns: int = 100, sign: str = ">", footer: str = "? for shortcuts", draft: str = "") -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from cc_guard.diagnose import rules, steps
-from cc_guard.diagnose.rules import Case
+from cc_guard.diagnose.rules.case import Case
 from cc_guard.diagnose.steps import Step
 from cc_guard.explain.machine import FALLBACKS, Platform
 from cc_guard.incident.record import Cause, Finding, ProbeState
@@ -58,7 +58,7 @@ def test_also_when_hardly_anything_is_known(cause: str, platform: Platform) -> N
 
 
 def test_rules_name_tables_that_are_there() -> None:
-    source = Path(rules.__file__).read_text()
+    source = "\n".join(file.read_text() for file in Path(rules.__file__).parent.glob("*.py"))
     named = set(re.findall(r'steps="([a-z_.]+)"', source)) | set(re.findall(r'steps = "([a-z_.]+)"', source))
     named |= set(re.findall(r'"((?:base_url|hosts|tls|proxy|server|dns)\.[a-z_]+)" if', source))
     assert len(named) > 10

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cc_guard.commands.output import plain
 from cc_guard.diagnose.probe import SECTIONS
-from cc_guard.diagnose.rules import LIKELY, POSSIBLE, SURE, Opinion
+from cc_guard.diagnose.rules.case import LIKELY, POSSIBLE, SURE, Opinion
 from cc_guard.diagnose.steps import Step
 from cc_guard.diagnose.titles import title, titles
 from cc_guard.diagnose.verdict import Verdict, sentence

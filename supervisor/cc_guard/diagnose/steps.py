@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cc_guard.diagnose.route import DEFAULT, ENVIRONMENT, OPTION, place, tilde
-from cc_guard.diagnose.rules import Case, span
+from cc_guard.diagnose.rules.case import Case, span
 from cc_guard.explain.machine import FALLBACKS, Platform
 from cc_guard.probe.route import PROXIES
 

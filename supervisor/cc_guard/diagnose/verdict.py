@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cc_guard.diagnose import steps as steps_file
-from cc_guard.diagnose.rules import POSSIBLE, Case, Opinion, is_other_reading, judge
+from cc_guard.diagnose.rules.case import POSSIBLE, Case, Opinion
+from cc_guard.diagnose.rules.judge import is_other_reading, judge
 from cc_guard.diagnose.steps import Step
 from cc_guard.explain import machine
 from cc_guard.incident.record import Cause, Finding, Symptom

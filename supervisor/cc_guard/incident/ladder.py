@@ -10,7 +10,7 @@ Policy = Literal["auto", "ask", "suggest", "off"]
 
 # Of a cause; below that, a remedy is only told.
 SURE_ENOUGH_TO_ACT = 0.7
-# A remedy that is its own test needs no more than a hypothesis (cc_guard.diagnose.rules.GUESS).
+# A remedy that is its own test needs no more than a hypothesis (cc_guard.diagnose.rules.case.GUESS).
 SURE_ENOUGH_TO_TEST = 0.3
 SURE_ENOUGH_TO_TELL = 0.5
 # "What failed twice is not repeated in the same incident": issue 5; a test has had its answer.

@@ -79,7 +79,7 @@ def day(t: float, now: float) -> str:
 
 
 def certainty(confidence: float) -> str:
-    """By the steps of cc_guard.diagnose.rules: two findings agree, one without another reading, one of
+    """By the steps of cc_guard.diagnose.rules.case: two findings agree, one without another reading, one of
     several readings, a guess."""
     if confidence >= 0.9:
         return "sure"
