@@ -319,8 +319,9 @@ def test_ctrl_c(tmp_path: Path, silent: str, presses: tuple[float, ...]) -> None
     assert seen.after_s < 2
     assert b"Traceback" not in seen.raw
     assert "✗" not in seen.raw.decode()
-    # Nothing stays in the line where the shell writes its prompt, but ^C when it was pressed again.
-    assert re.search(rb"\033\[K\r(\^C)*\Z", seen.raw), seen.raw[-80:]
+    # Nothing stays in the line where the shell writes its prompt. (A further Ctrl-C makes the terminal drop
+    # what it has not shown yet: termios(3), NOFLSH.)
+    assert len(presses) > 1 or seen.raw.endswith(b"\033[K\r"), seen.raw[-80:]
 
 
 def test_few_files(tmp_path: Path, gateway: str) -> None:

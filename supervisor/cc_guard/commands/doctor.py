@@ -6,7 +6,8 @@ import json
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
 
 from cc_guard.commands.output import columns, painted, written
 from cc_guard.commands.progress import Progress
@@ -17,6 +18,8 @@ from cc_guard.diagnose.titles import titles
 from cc_guard.diagnose.verdict import Verdict, decide
 from cc_guard.incident.record import Finding, Symptom
 from cc_guard.profile import choose
+
+_Result = TypeVar("_Result")
 
 _EPILOG = """\
 It sends no key and no login, and changes nothing. Exit status: 0 the API can be reached, 1 a cause was found,
@@ -38,13 +41,10 @@ def main(argv: list[str]) -> int:
     started = time.monotonic()
     try:
         findings, verdict, sections = asyncio.run(
-            diagnose(os.environ, options.url, show_progress=not options.json)
+            _interruptible(diagnose(os.environ, options.url, show_progress=not options.json))
         )
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
-    finally:
-        # What is left takes no time. A Ctrl-C ends it at once, and not with a traceback of Python's way out.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
     took_s = time.monotonic() - started
     status = 0 if verdict.cause is None else 1
     if options.json:
@@ -52,6 +52,22 @@ def main(argv: list[str]) -> int:
         return written((f"{text}\n", status))
     page = Page(findings, verdict, sections, took_s, columns(), painted)
     return written((page.text(), status))
+
+
+async def _interruptible(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """The first Ctrl-C lets it clean up, the next one behind that ends the process at once."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def once(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        loop.call_soon_threadsafe(task.cancel)
+
+    signal.signal(signal.SIGINT, once)
+    try:
+        return await work
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
