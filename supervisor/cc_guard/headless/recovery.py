@@ -13,7 +13,6 @@ from cc_guard.headless import plan, report, totals, turn
 from cc_guard.headless.account import Account
 from cc_guard.headless.cause import Doctor
 from cc_guard.headless.job import Job
-from cc_guard.headless.signals import Stopped
 from cc_guard.headless.turn import Turn
 from cc_guard.headless.verdict import Tries, is_good, is_lost
 from cc_guard.headless.waiting import Wait, Waiting
@@ -64,7 +63,7 @@ class Recovery:
         if wait.good_at is None or not self._tries.start(wait.waited):
             return None
         if not wait.waited:
-            self._sleep(_PAUSE_S)
+            self._job.signals.sleep(_PAUSE_S)
         else:
             self._say(f"the API answers again after {_duration(wait.lasted_s)}; Claude Code goes on.")
         return self._go_on(account, failed, wait)
@@ -124,25 +123,10 @@ class Recovery:
             self._settings.probe.timeout_s,
             settings,
         )
-        signals = self._job.signals
         try:
-            signals.interruptible = True
-            if signals.stop:
-                raise Stopped
-            return waiting.run(self._left_s)
+            return waiting.run(self._left_s, self._job.signals)
         finally:
-            signals.interruptible = False
             account.waited(waiting.wait, doctor.finish())
-
-    def _sleep(self, seconds: float) -> None:
-        signals = self._job.signals
-        try:
-            signals.interruptible = True
-            if signals.stop:
-                raise Stopped
-            time.sleep(seconds)
-        finally:
-            signals.interruptible = False
 
     def _go_on(self, account: Account, failed: Turn, wait: Wait) -> list[str]:
         job = self._job

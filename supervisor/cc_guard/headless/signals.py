@@ -6,6 +6,7 @@ has to be passed on.
 
 import contextlib
 import os
+import select
 import signal
 import time
 
@@ -21,19 +22,17 @@ _KEYS = (signal.SIGINT, signal.SIGQUIT)
 _KEY_S = 1.0
 
 
-class Stopped(KeyboardInterrupt):
-    """A signal came while no client was running. asyncio lets this kind of exception through at once."""
+class Stopped(Exception):
+    """A signal asked for an end while no client was running."""
 
 
 class Signals:
     """`client`: the process that gets them, 0 for none. `stop`: the last one that asked for an end, or 0.
-    `interruptible`: whether such a one raises Stopped while there is no client. `wake` is readable after
-    each, and after a child's end."""
+    `wake` is readable after each, and after a child's end."""
 
     def __init__(self) -> None:
         self.client = 0
         self.stop = 0
-        self.interruptible = False
         self._typed_at: float | None = None
         self.wake, self._wake_write = os.pipe()
         os.set_blocking(self.wake, False)
@@ -65,6 +64,19 @@ class Signals:
         with contextlib.suppress(BlockingIOError):
             os.read(self.wake, 512)
 
+    def sleep(self, seconds: float) -> None:
+        """Raises Stopped as soon as somebody wants an end."""
+        until = time.monotonic() + seconds
+        while not self.stop and (left_s := until - time.monotonic()) > 0:
+            select.select([self.wake], [], [], left_s)
+            self.waited()
+        self.check()
+
+    def check(self) -> None:
+        """Raises Stopped when somebody wants an end."""
+        if self.stop:
+            raise Stopped
+
     @property
     def patience_s(self) -> float | None:
         """When `late` has to be asked."""
@@ -80,9 +92,8 @@ class Signals:
         if number in STOPS:
             self.stop = number
         if not self.client:
-            if self.interruptible and number in STOPS:
-                raise Stopped
-        elif number in _KEYS and _in_foreground():
+            return
+        if number in _KEYS and _in_foreground():
             self._typed_at = time.monotonic()
         else:
             self._pass_on(number)

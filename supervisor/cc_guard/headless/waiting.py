@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cc_guard.guard.prober import Prober
+from cc_guard.headless.signals import Signals
 from cc_guard.incident.record import Finding
 
 # The longer it has lasted, the rarer the look; the client's restart takes two seconds itself.
@@ -49,19 +50,22 @@ class Waiting:
         self._is_good, self._on_bad, self._is_wanted = is_good, on_bad, is_wanted
         self._timeout_s, self._settings = timeout_s, settings
 
-    def run(self, limit_s: float) -> Wait:
+    def run(self, limit_s: float, signals: Signals) -> Wait:
         """Raises signals.Stopped."""
+        signals.check()
         # Not asyncio.run: it waits for names that are being looked up, for as long as the resolver likes.
         loop = asyncio.new_event_loop()
         try:
-            loop.run_until_complete(self._run(limit_s))
+            loop.run_until_complete(self._run(limit_s, signals))
         finally:
             loop.run_until_complete(_cancelled(asyncio.all_tasks(loop)))
             loop.close()
+        signals.check()
         return self.wait
 
-    async def _run(self, limit_s: float) -> None:
+    async def _run(self, limit_s: float, signals: Signals) -> None:
         self._over = asyncio.Event()
+        asyncio.get_running_loop().add_reader(signals.wake, self._on_signal, signals)
         prober = Prober(self._interval, self._timeout_s, self._settings, self._on_result)
         prober.start()
         try:
@@ -71,6 +75,11 @@ class Waiting:
             pass
         finally:
             prober.stop()
+
+    def _on_signal(self, signals: Signals) -> None:
+        signals.waited()
+        if signals.stop:
+            self._over.set()
 
     def _interval(self) -> float:
         if not self._is_wanted():
