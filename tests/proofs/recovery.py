@@ -368,6 +368,43 @@ def tool(version: str, found: Outcome) -> None:
         _hands_off(session, found, pids)
 
 
+def background(version: str, found: Outcome) -> None:
+    """A command runs in the background, and resets go on for the old process: a new one would end the
+    command."""
+    with Session(version, allow="Bash") as session:
+        session.ready()
+        call = {"command": "sleep 300", "description": "Wait", "run_in_background": True}
+        session.terminal.prompt(f"call Bash {json.dumps(call)}")
+        session.terminal.wait_for("The command is done.", 30)
+        pids = session.clients()
+        session.api.set_fault("reset,old=yes")
+        session.fail()
+        time.sleep(HANDS_OFF_S * 2)
+        found.tell(session.incidents()[0])
+        found.expect(session.clients() == pids, "the process is another one")
+        found.expect("client.restart:ok" not in found.actions, "started anew")
+
+
+def stash(version: str, found: Outcome) -> None:
+    """The user has put a draft aside, which only the old process has."""
+    with Session(version) as session:
+        session.ready()
+        session.say("say first words", "● first words")
+        pids = session.clients()
+        session.api.set_fault("status:401,old=yes")
+        session.terminal.prompt("say back again")
+        session.terminal.type("half a thought")
+        for _ in range(8):  # fingers that never rest, until the failure is final
+            time.sleep(1.0)
+            session.terminal.type(".")
+        session.terminal.key("C-s")
+        time.sleep(1.0)
+        found.expect("tashed" in session.terminal.screen(), "nothing is stashed")
+        time.sleep(HANDS_OFF_S)
+        found.tell(session.incidents()[0])
+        found.expect(session.clients() == pids, "the process is another one")
+
+
 def streaming(version: str, found: Outcome) -> None:
     """An answer streams while other connections are reset."""
     with Session(version) as session:
@@ -406,7 +443,10 @@ def overloaded(version: str, found: Outcome) -> None:
         found.expect(found.outcome == "recovered", "not recovered")
 
 
-SHORT = (nudge, sticky, login, again, relogin, draft, menu, permission, tool, streaming, observed)
+SHORT = (
+    *(nudge, sticky, login, again, relogin, observed),
+    *(draft, stash, menu, permission, tool, background, streaming),
+)
 LONG = (overloaded,)
 
 
@@ -423,7 +463,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.proofs.recovery", description=(__doc__ or "").partition("\n")[0]
     )
-    parser.add_argument("--version", action="append", choices=VERSIONS)
+    parser.add_argument("--version", action="append", help=f"any from npm (default: {', '.join(VERSIONS)})")
     parser.add_argument("--only", action="append", metavar="NAME")
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--long", action="store_true", help="also those that take minutes")

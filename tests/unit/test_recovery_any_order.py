@@ -142,11 +142,11 @@ class AnyOrder(RuleBasedStateMachine):
             self.typed_since_failure = False
         self.send(m.Typed(ok))
 
-    @rule(ok=st.booleans())
-    def restarted(self, ok: bool) -> None:
+    @rule(ok=st.booleans(), later=st.booleans())
+    def restarted(self, ok: bool, later: bool) -> None:
         if self.run.state.care.restarting is not None:
             self.typed_since_failure = False
-        self.send(m.Restarted(ok))
+        self.send(m.Restarted(ok, later=later and not ok))
 
     @rule(rung=st.sampled_from(RUNGS), status=st.sampled_from(["ok", "failed", "unfit", "refused"]))
     def ran(self, rung: Rung, status: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from cc_guard.incident import machine as m
 from cc_guard.incident.moment import Moment
-from cc_guard.incident.record import Symptom
+from cc_guard.incident.record import Cause, Symptom
 from tests.unit.machine_run import WALL
 from tests.unit.recovery_run import BUSY, SAFE, Run, given_up, stuck
 
@@ -23,6 +23,40 @@ def test_a_process_that_fails_again_on_a_good_path_is_started_anew_and_told_once
     run.do(m.Progressed("hook"), after=1)
     assert run.last.outcome == "recovered"
     assert [a.remedy for a in run.last.actions] == ["client.nudge", "client.restart", "client.nudge"]
+
+
+def test_a_restart_that_came_at_a_bad_moment_comes_again() -> None:
+    """Somebody typed just then: that is no reason to give up on it, nor to try every tenth of a second."""
+    run = Run()
+    run.failed("auth")
+    run.diagnosed("auth.expired")
+    assert m.Restart() in run.good(3)
+    run.do(m.Restarted(False, "you are typing", later=True))
+    assert m.Restart() not in run.tick(after=0.5)
+    assert m.Restart() in run.good(2)
+    run.do(m.Restarted(True), after=2)
+    assert m.Type("continue") in run.good(3)
+    assert [(a.remedy, a.status) for a in run.last.actions] == [("client.restart", "ok")]
+
+
+def test_a_restart_that_always_comes_at_a_bad_moment_ends() -> None:
+    run = stuck()
+    asked = 0
+    for _ in range(300):
+        if m.Restart() in run.good(1, BUSY):
+            asked += 1
+            run.do(m.Restarted(False, "you are typing", later=True))
+    assert asked == 5
+
+
+@pytest.mark.parametrize("cause", ["captive_portal", "server.error"])
+def test_no_new_process_where_it_would_get_the_same_answer(cause: Cause) -> None:
+    run = given_up()
+    assert m.Type("continue") in run.good(3)
+    run.do(m.Typed(True))
+    run.failed(after=2)
+    run.diagnosed(cause)
+    assert m.Restart() not in run.good(30)
 
 
 def test_two_nudges_without_progress_open_the_breaker_until_the_user_speaks() -> None:

@@ -42,7 +42,7 @@ class World:
         self.looks = 0
         self.unreadable = 0
         self.new_clients = 0
-        self.ends: list[tuple[bool, str]] = []
+        self.ends: list[tuple[bool, str, bool]] = []
         self.reviver = self.guard()
 
     def guard(self) -> Reviver:
@@ -52,7 +52,7 @@ class World:
             frames,  # type: ignore[arg-type]
             self._look,
             self._started,
-            lambda ok, why: self.ends.append((ok, why)),
+            lambda ok, why, later: self.ends.append((ok, why, later)),
             str(self.folder),
         )
         found.words = ["claude", "--verbose"]
@@ -107,7 +107,7 @@ def test_the_draft_is_kept_and_given_back(play: Play) -> None:
         world.box = PromptBox("empty", text="")
         await world.until(lambda: ("admit", True) in world.port.calls)
         world.reviver.event(["admitted", "0"])
-        assert world.ends == [(True, "")]
+        assert world.ends == [(True, "", False)]
         world.reviver.give_back()
         assert world.port.calls[-1] == ("draft", b"half a thought")
         world.reviver.event(["typed", "draft"])
@@ -120,7 +120,7 @@ def test_a_refused_restart_leaves_the_draft_where_it_is(play: Play) -> None:
     async def story(world: World) -> None:
         world.restart()
         world.reviver.event(["unrestarted", "key"])
-        assert world.ends == [(False, "you are typing")]
+        assert world.ends == [(False, "you are typing", True)]
         assert (world.reviver.draft, world.kept()) == ("", "")
 
     play(story)
@@ -169,7 +169,7 @@ def test_a_relay_that_was_stopped_refuses_late(play: Play, monkeypatch: pytest.M
     async def story(world: World) -> None:
         world.restart()
         await world.until(lambda: bool(world.ends))
-        assert world.ends == [(False, "the relay does not answer")]
+        assert world.ends == [(False, "the relay does not answer", False)]
         world.reviver.event(["unrestarted", "key"])
         assert (world.reviver.draft, world.kept(), len(world.ends)) == ("", "", 1)
 
@@ -198,7 +198,7 @@ def test_a_picture_that_can_not_be_read_does_not_end_the_looking(play: Play) -> 
         world.box = PromptBox("empty", text="")
         await world.until(lambda: world.port.of("admit") == 1)
         world.reviver.event(["admitted", "0"])
-        assert world.ends == [(True, "")]
+        assert world.ends == [(True, "", False)]
 
     play(story)
 

@@ -84,9 +84,10 @@ def request_id(row: Row) -> str | None:
 
 
 def is_progress(row: Row) -> bool:
-    """A piece of a real answer of the model: the API works."""
+    """A piece of a real answer of the model: the API works. What /compact gets is the summary alone."""
     model = _message(row).get("model")
-    return row.get("type") == "assistant" and isinstance(model, str) and model != SYNTHETIC
+    answered = row.get("type") == "assistant" and isinstance(model, str) and model != SYNTHETIC
+    return answered or (row.get("type") == "user" and row.get("isCompactSummary") is True)
 
 
 def is_interrupted(row: Row) -> bool:

@@ -51,13 +51,15 @@ _NO_CURSOR = "the input box shows no cursor: another window may have the focus"
 class PromptBox:
     """`reason`: why nothing may be typed, for people. `text`: the draft, exactly, "" when there is none and
     None when the screen does not tell; blanks behind the cursor at the end of a line are never seen. `shown`:
-    the draft as one reads it, for showing and keeping. `holds_pastes`: it can't be typed again."""
+    the draft as one reads it, for showing and keeping. `holds_pastes`: it can't be typed again. `stashed`:
+    there is another one, which the user has put aside and nobody sees."""
 
     state: State
     reason: str = ""
     text: str | None = None
     shown: str = ""
     holds_pastes: bool = False
+    stashed: bool = False
     cursor_at_end: bool = False
     no_cursor: bool = False
     """All that is missing is the cursor, which clients up to 2.1.132 do not draw without the focus: a focus
@@ -169,6 +171,7 @@ class _Box:
             draft.text if state in _READ else None,
             draft.shown,
             draft.holds_pastes,
+            self._stashed(),
             draft.cursor_at_end,
             no_cursor=reason == _NO_CURSOR,
         )
@@ -245,6 +248,11 @@ class _Box:
         if vim:
             return "vim-normal", "the vim keys are not in INSERT mode"
         return ("unknown", "it is not known whether vim keys are in use") if self._draft.text == "" else None
+
+    def _stashed(self) -> bool:
+        above = next((row for row in reversed(self._rows[: self._upper]) if row.strip()), "")
+        hints = [stash.pattern for stash in self._signatures.stashes]
+        return any(hint.search(row) for hint in hints for row in (above, *self._below))
 
     def _find_parked(self) -> tuple[int, int] | None:
         """The terminal's own cursor, where it stands in the box: column, and which of its rows."""

@@ -67,7 +67,7 @@ class RetryPattern:
 class Failure:
     """How a failure begins: use `pattern.match`. By `[[failure]]` and `[[fragment]]`, where `phase` is what
     the client does while it shows it, and by `[[interrupt]]` and `[[placeholder]]`; those of `[[busy]]`,
-    `[[paste]]` and `[[insert]]` may stand anywhere in a row."""
+    `[[paste]]`, `[[stash]]` and `[[insert]]` may stand anywhere in a row."""
 
     id: str
     pattern: re.Pattern[str]
@@ -129,6 +129,7 @@ class Signatures:
     fragments: tuple[Failure, ...] = ()
     placeholders: tuple[Failure, ...] = ()
     pastes: tuple[Failure, ...] = ()
+    stashes: tuple[Failure, ...] = ()
     inserts: tuple[Failure, ...] = ()
     own: frozenset[str] = frozenset()
 
@@ -229,6 +230,7 @@ _LISTS: dict[str, tuple[frozenset[str], frozenset[str]]] = {  # section: needed 
     "busy": (frozenset({"pattern"}), frozenset({"pattern"})),
     "placeholder": (frozenset({"pattern"}), frozenset({"pattern"})),
     "paste": (frozenset({"pattern"}), frozenset({"pattern"})),
+    "stash": (frozenset({"pattern"}), frozenset({"pattern"})),
     "insert": (frozenset({"pattern"}), frozenset({"pattern"})),
     "meaning": (
         frozenset({"pattern", "kind", "causes", "says"}),
@@ -278,6 +280,7 @@ def parse(base: Table, own: Table | None = None, path: str = SHIPPED) -> Signatu
         fragments=tuple(_beginnings("fragment", sections)),
         placeholders=tuple(_beginnings("placeholder", sections)),
         pastes=tuple(_beginnings("paste", sections)),
+        stashes=tuple(_beginnings("stash", sections)),
         inserts=tuple(_beginnings("insert", sections)),
         meanings=tuple(
             Meaning(
@@ -418,7 +421,7 @@ def _rows(section: Literal["retry", "waiting"], sections: Sections) -> Iterable[
 
 
 def _beginnings(
-    section: Literal["failure", "fragment", "interrupt", "busy", "placeholder", "paste", "insert"],
+    section: Literal["failure", "fragment", "interrupt", "busy", "placeholder", "paste", "stash", "insert"],
     sections: Sections,
 ) -> Iterable[Failure]:
     return (Failure(e.id, e.regex("pattern"), e.phase()) for e in sections[section].values())

@@ -8,6 +8,9 @@ import re
 
 _UPDATE = b"\x1b[?2026h"
 _ERASE = re.compile(rb"(?:\x1b\[2K\x1b\[1A)+\x1b\[2K\x1b\[G")
+# Over what stays. Clients since 2.1.30 do that in every update, and erase lines, too, when their picture
+# becomes lower (a menu closes); those up to 2.0.60 never do (all recordings).
+_DOWN = re.compile(rb"\x1b\[\d*B")
 
 
 def before_continue(tail: bytes, cursor_row: int, alternate: bool) -> bytes:
@@ -15,7 +18,7 @@ def before_continue(tail: bytes, cursor_row: int, alternate: bool) -> bytes:
     of the screen once it has scrolled). Empty when the client needs no help, or none is known to be right."""
     if alternate:
         return b""  # draws at absolute positions
-    erasures = list(_ERASE.finditer(tail))
+    erasures = [] if _DOWN.search(tail) else list(_ERASE.finditer(tail))
     if erasures:
         return _erase_lines(_frame_height(tail, erasures))
     up = b"\x1b[%dA" % cursor_row if cursor_row else b""

@@ -27,9 +27,10 @@ _DRAFT = "draft"
 
 
 class Reviver:
-    """`look()` reads the input box, None while there is nothing to be read. `done(ok, why)` is called once
-    for each `restart`, when the new client shows its input box or asks something. `folder`: where the draft
-    is kept meanwhile, so that it is not lost with us; empty when there is none."""
+    """`look()` reads the input box, None while there is nothing to be read. `done(ok, why, later)` is called
+    once for each `restart`, when the new client shows its input box or asks something, or when the old one
+    was left alone: `later` for a reason that passes. `folder`: where the draft is kept meanwhile, so that it
+    is not lost with us; empty when there is none."""
 
     def __init__(
         self,
@@ -37,7 +38,7 @@ class Reviver:
         frames: Frames,
         look: "Callable[[], PromptBox | None]",
         started: Callable[[], None],
-        done: Callable[[bool, str], None],
+        done: Callable[[bool, str, bool], None],
         folder: str,
     ) -> None:
         self._port, self._frames, self._look = port, frames, look
@@ -88,7 +89,7 @@ class Reviver:
                 if reason != "restarting":  # else one is under way, and the draft is gone from its box
                     self._give_up_draft()
                 if self.busy:
-                    self._end(False, _WHY.get(reason, reason))
+                    self._end(False, _WHY.get(reason, reason), reason in _PASSING)
             case ["admitted" | "dropped", _] if self.busy and self._running:
                 self._end(True, "")
             case ["untyped", _] if self.busy:
@@ -124,12 +125,12 @@ class Reviver:
             if waited > _SHOWN_WITHIN_S:
                 self._end(True, "the new one shows no input box yet")
 
-    def _end(self, ok: bool, why: str) -> None:
+    def _end(self, ok: bool, why: str, later: bool = False) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._since = None
-        self._done(ok, why)
+        self._done(ok, why, later)
 
     def _give_up_draft(self) -> None:
         """It stands in the box still; what was kept before it is not there."""
@@ -170,3 +171,4 @@ _WHY = {
     "descriptors": "it was started with <(…), which can't be handed over twice",
     "exit": "it is ending",
 }
+_PASSING = ("held", "key", "queued", "background", "standing")

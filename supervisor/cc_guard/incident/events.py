@@ -119,10 +119,12 @@ class Typed:
 
 @dataclass(frozen=True)
 class Restarted:
-    """The client runs again, with its session; or it was left alone, and `why`."""
+    """The client runs again, with its session; or it was left alone, and `why`. `later`: for a reason that
+    passes."""
 
     ok: bool
     why: str = ""
+    later: bool = False
 
 
 @dataclass(frozen=True)

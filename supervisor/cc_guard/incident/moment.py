@@ -21,15 +21,18 @@ _IN_THE_WAY: dict[Prompt, str] = {
 @dataclass(frozen=True)
 class Moment:
     """What the client and its user are at. `prompt`: the input box. `keys_s`: seconds since the user's last
-    key. `tools`: calls under way. `asked`: a permission is wanted. `session`: its id is known. `kept`: a
-    draft could be typed again, every character of it."""
+    key. `tools`: calls under way. `background`: commands and sub-agents in the background, which end with
+    the client. `asked`: a permission is wanted. `session`: its id is known. `kept`: a draft could be typed
+    again, every character of it. `stashed`: there is one that the user has put aside."""
 
     prompt: Prompt = "unknown"
     keys_s: float = 0.0
     tools: int = 0
+    background: int = 0
     asked: bool = False
     session: bool = False
     kept: bool = False
+    stashed: bool = False
 
 
 def against_typing(moment: Moment) -> str:
@@ -41,6 +44,10 @@ def against_restart(moment: Moment, retrying: bool) -> str:
     """Why the client may not be ended now. While it is `retrying` nothing streams, though it looks busy."""
     if not moment.session:
         return "its session is not known"
+    if moment.background:
+        return "something runs in the background, which would end with it"
+    if moment.stashed:
+        return "a draft is stashed, which would be lost with it"
     if moment.prompt in ("draft", "busy") and not moment.kept:  # there may be one while it is at work, too
         return "the draft in the input box could not be kept"
     harmless = moment.prompt in ("empty", "draft") or (moment.prompt == "busy" and retrying)

@@ -12,7 +12,7 @@ from cc_guard.incident import events as e
 from cc_guard.incident.ladder import Rung, next_rung, to_tell
 from cc_guard.incident.moment import Moment, against_restart, against_typing
 from cc_guard.incident.record import Cause, Kind, Outcome
-from cc_guard.incident.state import Care, Question, State, path, with_action
+from cc_guard.incident.state import Care, Question, Report, State, path, with_action
 
 NUDGE = "continue"
 MOST_NUDGES = 2  # DESIGN, section 5: "two nudges without progress, end all automatic action"
@@ -105,7 +105,7 @@ def step(state: State, moment: Moment, now: float, end: End) -> tuple[State, lis
     in_vain = state.phase == "watching" and state.cleared is None and state.doubted is None
     if in_vain and _stuck(state) and _idle(state.care):
         steady = state.proven and path(state, now) == "good" and now - report.started >= STUCK_S
-        if steady and state.policy.restart and not care.restarts:
+        if steady and state.policy.restart and not care.restarts and now >= care.due:
             return _with(effects, *_restart(state, moment, now, retrying=True))
     return state, effects
 
@@ -129,9 +129,12 @@ def restarted(state: State, event: e.Restarted, now: float) -> tuple[State, list
     care = state.care
     if state.report is None or care.restarting is None:
         return state, []
-    took = now - care.restarting
+    began, missed = care.restarting, care.missed + 1
+    if event.later and missed < MOST_MISSES:
+        care = replace(care, restarting=None, missed=missed, due=now + 2.0 ** (missed - 1))
+        return _waiting(replace(state, care=care), event.why)
     status = "ok" if event.ok else "failed"
-    state = with_action(state, "client.restart", status, event.why, care.restarting, took)
+    state = with_action(state, "client.restart", status, event.why, began, now - began)
     care = replace(care, restarting=None, restarts=care.restarts + 1, fresh=event.ok, stale=False, due=now)
     if not event.ok and state.phase == "watching":
         return replace(state, care=care), []  # it retries as before
@@ -319,8 +322,14 @@ def _wants_restart(state: State) -> bool:
         return True
     if care.restarts:
         return False
-    failed_again = care.nudges > 0 and report.kind in PATH_KINDS
+    failed_again = care.nudges > 0 and report.kind in PATH_KINDS and not _answered_badly(report)
     return _stuck(state) or failed_again or (report.kind == "auth" and not care.fresh)
+
+
+def _answered_badly(report: Report) -> bool:
+    """Whoever answered does so to a new process as well."""
+    cause = report.cause or ""
+    return cause in ("captive_portal", "region.refused") or cause.startswith(("server.", "rate."))
 
 
 def _next(state: State) -> Rung | None:
