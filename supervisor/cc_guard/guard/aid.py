@@ -6,23 +6,27 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from cc_guard.detect.turn import Turn
-from cc_guard.guard import medic
+from cc_guard.guard import medic, received
 from cc_guard.guard.arguments import Arguments
 from cc_guard.guard.early import Early
 from cc_guard.guard.front import Front
 from cc_guard.guard.opener import Opener
+from cc_guard.guard.prober import Prober
 from cc_guard.guard.profile import configured
 from cc_guard.guard.quiet import QuietChannels
 from cc_guard.guard.relay_port import RelayPort
 from cc_guard.guard.reviver import Reviver
 from cc_guard.guard.signin import SignIn
+from cc_guard.guard.stall import Stall
 from cc_guard.guard.typist import Typist
 from cc_guard.guard.vitals import Vitals
 from cc_guard.incident import machine
 from cc_guard.incident.moment import Moment, against_typing
+from cc_guard.incident.record import Finding, Symptom
 from cc_guard.probe.route import settings, settings_files
 from cc_guard.profile import first_run, resolved
 from cc_guard.remedies import ask
@@ -69,6 +73,10 @@ class Aid:
         self._medic = medic.Medic(arguments.settings, self._sign_in, self._on_ran)
         self.vitals = Vitals(watch.trend, os.getppid())
         self.front = Front(arguments, choices, step, state, self._sign_in, self.vitals)
+        self._prober = Prober(
+            lambda: 0.0, choices.probe.timeout_s, arguments.settings, lambda finding, reachable: None
+        )
+        self._stall = Stall(self._prober.check, self._since_s, self._on_stall)
         self.screen_shown: Callable[[], bool] = lambda: False
         """Whether who is connected is our own screen in the client's place."""
         self.quiet = QuietChannels(arguments, choices, port, watch.frames)
@@ -92,6 +100,7 @@ class Aid:
 
     async def close(self) -> None:
         self.quiet.close()
+        await self._stall.close()
         await self.opener.close()
         await self._medic.close()
         await self.front.close()
@@ -99,11 +108,13 @@ class Aid:
     # What is seen and heard
 
     def row(self, row: "Row") -> None:
+        self._stall.heard()
         before = self._turn.last_prompt_t
         self._turn.row(row)
         self._note_prompt(before)
 
     def hook(self, event: "HookEvent") -> None:
+        self._stall.heard()
         before = self._turn.last_prompt_t
         self._turn.hook(event)
         self._note_prompt(before)
@@ -126,9 +137,11 @@ class Aid:
             prompt=box.state if box is not None else "unknown",
             keys_s=time.monotonic() - self._last_key,
             tools=self._turn.tools_running,
+            background=self._turn.background_tasks,
             asked=self._turn.permission_pending,
             session=bool(self._session),
             kept=box is not None and box.text is not None and not box.holds_pastes,
+            stashed=box is not None and box.stashed,
         )
 
     def tick(self) -> None:
@@ -139,7 +152,8 @@ class Aid:
                 self._reviver.give_back()
         for finding in self._early.due():
             self._step(machine.Noticed(finding))
-        self.quiet.tick(self._state())
+        self._stall.tick(self._waits())
+        self.quiet.tick(self._state() if self.front.asking else _without_question(self._state()))
         self.front.session = self._session
         self.front.show()
         watched = self.front.watched and not self.screen_shown()
@@ -149,6 +163,24 @@ class Aid:
     def idle(self) -> bool:
         """Nothing is left to be done when no incident is open."""
         return not self._reviver.draft
+
+    def _waits(self) -> bool:
+        """The client is at work on nothing but its request, and our probes can tell about its path."""
+        state, turn = self._state(), self._turn
+        known = state.phase == "idle" and state.policy.trusted and not state.suspended
+        working = self._watch.channels.heard and self._watch.detector.busy and not turn.ended
+        return bool(known and working and not turn.tools_running and not turn.permission_pending)
+
+    def _since_s(self) -> float | None:
+        port = self._prober.port
+        return received.since_s(os.getppid(), port) if port else None
+
+    def _on_stall(self, silent_s: float, finding: Finding) -> None:
+        if not self._waits():
+            return
+        said = f"no answer for {silent_s:.0f} s; {finding.summary}"
+        self._step(machine.Seen(Symptom(time.time(), "stall", "waiting", text=said, confirmed=True), "probe"))
+        self._step(machine.Probed(finding, False))
 
     # What is to be done
 
@@ -195,8 +227,8 @@ class Aid:
     def _on_new_client(self) -> None:
         self._watch.detector.lose_sight()
 
-    def _on_restarted(self, ok: bool, why: str) -> None:
-        self._step(machine.Restarted(ok, why))
+    def _on_restarted(self, ok: bool, why: str, later: bool) -> None:
+        self._step(machine.Restarted(ok, why, later))
 
     def _on_ran(self, remedy: str, status: str, detail: str, took_s: float) -> None:
         self._step(machine.Ran(remedy, status, detail, took_s))
@@ -237,6 +269,10 @@ class Aid:
     @property
     def _session(self) -> str:
         return self._turn.session_id or self._arguments.session or ""
+
+
+def _without_question(state: machine.State) -> machine.State:
+    return replace(state, care=replace(state.care, question=None))
 
 
 def _uses_vim(given: tuple[str, ...]) -> bool | None:

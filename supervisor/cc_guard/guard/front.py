@@ -99,6 +99,12 @@ class Front:
         if self._question is not None and self._question["id"] == question:
             self._question = {**self._question, "text": text}
 
+    @property
+    def asking(self) -> bool:
+        """A question is put that can be answered. Until it is known what would be done, it may turn out that
+        nothing can be, and then nobody is asked."""
+        return self._question is not None and bool(self._question["text"])
+
     def notice(self, text: str) -> None:
         self._notices.add(text, time.time())
 

@@ -55,6 +55,18 @@ _OF_KIND: Mapping[Kind, _Said] = {
     ),
 }
 _ANSWERS = " The API answers to a probe from here, so a pause would not help."
+_STALLED = _Said(
+    "NO ANSWER",
+    "bad",
+    "Claude Code waits for an answer, and the API can't be reached. It notices by itself after some minutes;"
+    " nothing is lost by waiting.",
+)
+_STALLED_GOOD = _Said(
+    "NO ANSWER",
+    "warn",
+    "The API can be reached again, but nothing has come for Claude Code yet: its old connection may need a"
+    " minute or two. Esc, and the same prompt once more, is quicker.",
+)
 _DOWN = _Said(
     "GAVE UP",
     "bad",
@@ -92,7 +104,10 @@ def _of(state: State, observe: bool, asks: bool) -> _Said:
     kind = state.report.kind if state.report else None
     if state.phase == "watching":
         said = _OF_KIND.get(kind, _RETRYING) if kind else _RETRYING
-        return said._replace(text=said.text + _ANSWERS) if state.path_noted and said is _RETRYING else said
+        told = state.path_noted and said is _RETRYING and _answers(state)
+        return said._replace(text=said.text + _ANSWERS) if told else said
+    if state.phase == "stalled":
+        return _STALLED_GOOD if _answers(state) else _STALLED
     if state.phase == "down":
         if state.care.waits_for:
             return _Said("WAITING", "busy", _WAITS.format(state.care.waits_for))
@@ -100,3 +115,8 @@ def _of(state: State, observe: bool, asks: bool) -> _Said:
     if state.past.tripped and state.phase == "idle":
         return _TRIPPED
     return _PHASES.get(state.phase, _OBSERVING if observe else _OK)
+
+
+def _answers(state: State) -> bool:
+    """By the last probe, the API can be reached."""
+    return (state.answered or 0.0) >= (state.unanswered or 0.0)

@@ -103,9 +103,9 @@ class Opener:
         if frames.screen is None or frames.stale or not frames.complete or state.suspended:
             return False
         if self._when == "incident":
-            return state.phase in ("watching", "down")
+            return state.phase in ("watching", "stalled", "down")
         drawn = frames.last_output > 0.0 and self._clock() - frames.last_output >= _QUIET_S
-        return state.phase in ("watching", "down") or (state.phase == "idle" and drawn)
+        return state.phase in ("watching", "stalled", "down") or (state.phase == "idle" and drawn)
 
     async def _open(self, terminal: Terminal) -> None:
         place = Place(self._environ, await device(self._relay), self._relay)

@@ -12,8 +12,9 @@ from cc_guard.probe.route import InvalidRoute, Route, effective_environment, eff
 
 class Prober:
     """`on_result(finding, reachable)` for each probe. A probe that is still out does not hold up the next:
-    on a path that swallows packets the first new answer counts, not the end of an old wait. Where nothing can
-    be probed, there is nothing to wait for either: the result is `na` and reachable."""
+    on a path that swallows packets the first new answer counts, not the end of an old wait, which is told of
+    no more once a later probe was answered. Where nothing can be probed, there is nothing to wait for either:
+    the result is `na` and reachable."""
 
     def __init__(
         self,
@@ -29,6 +30,7 @@ class Prober:
         self._on_result = on_result
         self._task: asyncio.Task[None] | None = None
         self._probes: set[asyncio.Task[None]] = set()
+        self._sent = self._answered = 0
 
     def start(self) -> None:
         if self._task is None:
@@ -40,6 +42,15 @@ class Prober:
                 task.cancel()
         self._task = None
         self._probes.clear()
+
+    @property
+    def port(self) -> int:
+        """Of the first machine on the way, the API or its proxy; 0 where the route is invalid."""
+        try:
+            route = self._route()
+        except InvalidRoute:
+            return 0
+        return (route.proxy or route).port
 
     async def check(self) -> tuple[Finding, bool]:
         """One probe now. An invalid route counts as not reachable."""
@@ -61,13 +72,24 @@ class Prober:
             self._on_result(Finding("api.path", "na", str(error)), True)
             return
         while True:
-            probe = asyncio.create_task(self._probe(route))
+            self._sent += 1
+            probe = asyncio.create_task(self._probe(route, self._sent))
             self._probes.add(probe)
-            probe.add_done_callback(self._probes.discard)
+            probe.add_done_callback(self._over)
             await asyncio.sleep(self._interval())
 
-    async def _probe(self, route: Route) -> None:
+    def _over(self, probe: "asyncio.Task[None]") -> None:
+        self._probes.discard(probe)
+        error = None if probe.cancelled() else probe.exception()
+        if isinstance(error, Exception):  # any other, as a signal's, has ended the loop already
+            probe.get_loop().call_exception_handler({"message": "after a probe", "exception": error})
+
+    async def _probe(self, route: Route, number: int) -> None:
         result = await check_path(route, self._timeout_s)
+        if result.ok:
+            self._answered = max(self._answered, number)
+        elif number < self._answered:
+            return
         self._on_result(_finding(route, result), result.ok)
 
 

@@ -105,7 +105,7 @@ def build(
         "breaker": state.past.tripped,
         "suspended": state.suspended,
         "phase": state.phase,
-        "headline": headline.of(state, observe, question is not None, warning),
+        "headline": headline.of(state, observe, bool(question and question.get("text")), warning),
         "route": way.route(path, why),
         "incident": _incident(state, why, wall) if state.report is not None else None,
         "doing": [*_signing_in(sign_in), *_doing(state, about, wall, running_since)],
@@ -186,7 +186,7 @@ def _doing(state: State, about: About, wall: float, running_since: float | None)
     rows = []
     if state.phase == "held":
         rows.append(row("Claude Code is paused", f"hold.wait, {by_profile}", state.hold_started))
-    if state.probing_since is not None and state.phase in ("watching", "holding", "held", "down"):
+    if state.probing_since is not None and state.phase in ("watching", "holding", "held", "stalled", "down"):
         rows.append(row("Asking the API whether it answers", "probe", state.probing_since))
     if care.diagnosing is not None:
         rows.append(row("Looking for the cause", "doctor", care.diagnosing))

@@ -114,6 +114,12 @@ def _by_path(stations: Mapping[str, _Station], finding: Finding) -> None:
     if finding.state == "pass":
         reached = _STEPS["api"] + 1
     said = finding.summary.rpartition(": ")[2]
+    # Of two that had failed one is good again, and the probe does not tell which.
+    good = (
+        "unknown"
+        if {stations[side].state for side in ("v4", "v6") if side in stations} == {"fail"}
+        else "pass"
+    )
     for name, station in stations.items():
         step = _STEPS[name]
         if step > reached:
@@ -122,7 +128,7 @@ def _by_path(stations: Mapping[str, _Station], finding: Finding) -> None:
             if station.state != "na":
                 station.state, station.ms, station.text = "fail", None, said
         elif station.state not in ("pass", "warn", "na") and not _other_side_passes(name, stations):
-            station.state, station.text = "pass", ""
+            station.state, station.text = good if name in ("v4", "v6") else "pass", ""
     if finding.state == "pass":
         status = finding.evidence.get("http_status")
         ill = isinstance(status, int) and status >= 500

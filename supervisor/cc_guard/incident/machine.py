@@ -7,6 +7,7 @@ seconds. The driver carries the effects out and feeds what comes of them back as
     watching  the client retries; the path to the API is being probed
     holding   the relay was asked to stop the client between two frames
     held      the client is stopped; probing goes on
+    stalled   the client waits for an answer, nothing comes, and the path does not answer: only looked into
     going     the client goes on after a hold and has not shown progress yet
     down      the client has given up; when the path is good it is told to go on (recovery.py)
     muted     the user ended the hold: hands off until this episode is over
@@ -57,7 +58,7 @@ from cc_guard.incident.events import (
     Undo,
 )
 from cc_guard.incident.moment import Moment
-from cc_guard.incident.record import Finding, Outcome, Symptom
+from cc_guard.incident.record import Cause, Finding, Kind, Outcome, Symptom
 from cc_guard.incident.state import (
     FINDINGS_KEPT,
     PATH_MEMORY_S,
@@ -136,6 +137,19 @@ LOST_S = 900.0
 FADING_S = 3.0
 # A blip is over before its cause would be known; what lasts may have changed by the second time.
 DIAGNOSE_AFTER_S = (0.5, 60.0)
+# When the trouble changes its kind, the cause of before is none any more. No more often than a diagnosis
+# takes, and not for ever on a path that comes and goes.
+ASK_AGAIN_S = 6.0
+MOST_ASKED_AGAIN = 3
+_NOBODY_ANSWERS = ("route", "dns", "ipv6", "tcp", "ports", "conntrack")
+_BAD_ANSWERS = ("server", "rate")
+# The client's first rows say only that a request failed; the answer that it got is known by its cause.
+_KIND_OF: dict[Cause, Kind] = {
+    "server.error": "server_error",
+    "server.overloaded": "overloaded",
+    "rate.limited": "rate_limit",
+}
+_ON_THE_WAY = ("connection", "timeout", "tls", "proxy")
 SYMPTOMS_KEPT = 60
 # The rest is an answer of the API, or of what stands in for it: a pause would race the client's own waits.
 HELD_KINDS = ("connection", "timeout", "stall", "tls", "proxy", "server_error")
@@ -206,6 +220,8 @@ def _seen(
             return _failed(state, symptom, source, over_in_s, now)
         case "cleared":
             return _cleared(state, source, now)
+        case _ if symptom.confirmed:
+            return _stalled(state, symptom, source, now)
         case _:
             return state, []  # waiting is slow, not failed
 
@@ -219,6 +235,8 @@ def _retrying(state: State, symptom: Symptom, source: str, now: float) -> tuple[
         state = _open(state, symptom, now)
         state = replace(state, phase="watching", probing_since=now, answered=None, unanswered=None)
         effects.append(Probe(True))
+    elif state.phase == "stalled":
+        state = replace(state, phase="watching", rested=None)
     elif state.phase == "going" and _spent(symptom) > _spent(state.symptom):
         state = replace(state, phase="watching")  # the attempt after the hold failed too
     state = replace(state, symptom=symptom, cleared=None, doubted=None, alive=now)
@@ -226,6 +244,18 @@ def _retrying(state: State, symptom: Symptom, source: str, now: float) -> tuple[
     if changed:
         effects.append(_record(state))
     return _decide(state, effects, now)
+
+
+def _stalled(state: State, symptom: Symptom, source: str, now: float) -> tuple[State, list[Effect]]:
+    """A request is under way, so there is nothing to hold, and nothing to type."""
+    if state.report is not None or state.phase != "idle":
+        return state, []
+    state = _open(state, symptom, now)
+    state = replace(state, phase="stalled", symptom=symptom, alive=now)
+    state = replace(state, probing_since=now, answered=None, unanswered=now)
+    state, _ = _note(state, symptom, source)
+    note = Notify("Claude Code waits for an answer, and the API can't be reached.")
+    return state, [Probe(True), _record(state), note]
 
 
 def _failed(
@@ -297,7 +327,9 @@ def _probed(state: State, finding: Finding, reachable: bool, now: float) -> tupl
     if reachable:
         state = _answer(state, finding, now)
         was_gone = state.unanswered is not None or state.phase in ("holding", "held")
-        if was_gone and report.reachable is None:
+        if _is_ill(finding):
+            report = replace(report, reachable=None)  # somebody is there, and can't serve the client either
+        elif was_gone and report.reachable is None:
             report = replace(report, reachable=now)
     else:
         state = replace(state, unanswered=now)
@@ -313,7 +345,7 @@ def _answer(state: State, finding: Finding, now: float) -> State:
     status = finding.evidence.get("http_status")
     was_gone = state.unanswered is not None and state.unanswered > (state.answered or 0.0)
     was_ill = (state.status or 0) >= 500
-    ill = isinstance(status, int) and status >= 500
+    ill = _is_ill(finding)
     kind = state.report.kind if state.report is not None else None
     helps = was_ill if kind == "overloaded" else was_gone or was_ill
     if state.phase == "down" and helps and not ill and kind not in ("usage_limit", "rate_limit"):
@@ -326,6 +358,12 @@ def _answer(state: State, finding: Finding, now: float) -> State:
         status=status if isinstance(status, int) else None,
         policy=replace(state.policy, trusted=True),
     )
+
+
+def _is_ill(finding: Finding) -> bool:
+    """The answer is itself a failure of the server."""
+    status = finding.evidence.get("http_status")
+    return isinstance(status, int) and status >= 500
 
 
 def _hold_started(state: State, now: float) -> tuple[State, list[Effect]]:
@@ -353,8 +391,10 @@ def _diagnosed(state: State, event: Diagnosed) -> tuple[State, list[Effect]]:
     report = state.report
     if report is None:
         return state, []
-    if event.confidence >= (report.confidence or 0.0):
-        report = replace(report, cause=event.cause, confidence=event.confidence)
+    outdated = _contradicts(state.symptom, report.cause) and event.cause != "unknown"
+    if outdated or event.confidence >= (report.confidence or 0.0):
+        kind = report.kind if report.code is not None else _KIND_OF.get(event.cause, report.kind)
+        report = replace(report, cause=event.cause, confidence=event.confidence, kind=kind)
     care = replace(state.care, diagnosing=None)
     state = replace(state, report=with_finding(report, *event.findings), care=care)
     return state, [_record(state), Notify(event.summary)]
@@ -388,8 +428,12 @@ def _tick(state: State, at_rest: bool, now: float) -> tuple[State, list[Effect]]
             return _end(state, "abandoned", now)  # Escape takes the row away as well
         report = replace(state.report, progressed=state.cleared)
         return _end(replace(state, report=report), "recovered", now)
-    if state.phase in ("watching", "holding", "going") and now - state.alive >= LOST_S:
+    if state.phase in ("watching", "holding", "going", "stalled") and now - state.alive >= LOST_S:
         return _end(state, "abandoned", now)
+    if state.phase == "stalled" and at_rest != (state.rested is not None):
+        state = replace(state, rested=now if at_rest else None)
+    if state.phase == "stalled" and state.rested is not None and now - state.rested >= SETTLE_S:
+        return _end(state, "abandoned", now)  # Escape before any answer is told by nothing else
     if state.phase == "fading" and state.cleared is not None and now - state.cleared >= FADING_S:
         return replace(state, phase="idle", cleared=None, symptom=None), []
     return _decide(state, [], now)
@@ -399,10 +443,26 @@ def _ask_why(state: State, effects: list[Effect], now: float) -> tuple[State, li
     report, symptom = state.report, state.symptom
     if report is None or symptom is None or state.cleared is not None:
         return state, effects
-    if state.asked >= len(DIAGNOSE_AFTER_S) or now - report.started < DIAGNOSE_AFTER_S[state.asked]:
+    again = _contradicts(symptom, report.cause) and now - state.asked_at >= ASK_AGAIN_S
+    if again and state.asked_again < MOST_ASKED_AGAIN and state.care.diagnosing is None:
+        state = replace(state, asked_again=state.asked_again + 1)
+    elif state.asked >= len(DIAGNOSE_AFTER_S) or now - report.started < DIAGNOSE_AFTER_S[state.asked]:
         return state, effects
-    care = replace(state.care, diagnosing=now)
-    return replace(state, asked=state.asked + 1, care=care), [*effects, Diagnose(symptom, report.started)]
+    else:
+        state = replace(state, asked=state.asked + 1)
+    state = replace(state, asked_at=now, care=replace(state.care, diagnosing=now))
+    return state, [*effects, Diagnose(symptom, report.started)]
+
+
+def _contradicts(symptom: Symptom | None, cause: Cause | None) -> bool:
+    """The trouble is not what it was any more: somebody answers where nobody was to be reached, or nobody
+    where the answers were bad."""
+    if symptom is None or cause is None:
+        return False
+    area = cause.partition(".")[0]
+    if symptom.http_status is not None:
+        return area in _NOBODY_ANSWERS
+    return symptom.code is not None and symptom.kind in _ON_THE_WAY and area in _BAD_ANSWERS
 
 
 def _configured(state: State, event: Configured) -> State:
@@ -530,10 +590,11 @@ def _note(state: State, symptom: Symptom, source: str) -> tuple[State, bool]:
         return replace(state, report=report), False
     symptoms = report.symptoms if len(report.symptoms) >= SYMPTOMS_KEPT else (*report.symptoms, symptom)
     specific = symptom.code or symptom.http_status
+    unknown = report.code is None and report.cause not in _KIND_OF
     report = replace(
         report,
         symptoms=symptoms,
-        kind=symptom.kind if specific or report.code is None else report.kind,
+        kind=symptom.kind if specific or unknown else report.kind,
         code=symptom.code or report.code,
         retries_spent=max(report.retries_spent, _spent(symptom)),
     )

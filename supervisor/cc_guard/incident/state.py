@@ -123,10 +123,13 @@ class State:
     hold_started: float | None = None
     cleared: float | None = None
     doubted: float | None = None  # when the screen showed a failure that nothing has confirmed yet
+    rested: float | None = None  # since when a client that was stalled does nothing any more
     alive: float = 0.0  # when the client last showed that it retries, or was let go
     path_noted: bool = False
     probed: str = ""  # what the last probe's finding said
     asked: int = 0  # how often the cause has been asked for
+    asked_at: float = 0.0
+    asked_again: int = 0  # because the trouble was another one than before
     trials: int = 0
     on_trial: int | None = None  # the attempt that was let through
     care: Care = field(default_factory=Care)

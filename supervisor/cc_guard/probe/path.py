@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 
 from cc_guard import __version__
+from cc_guard.probe import names
 from cc_guard.probe.route import Proxy, Route, bracketed
 
 _STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)? ([1-5]\d\d)(?: |\r?\n)")  # RFC 9112, section 4
@@ -67,11 +68,7 @@ class _Refused(Exception):
 
 async def _request(route: Route, progress: list[str]) -> int:
     first: Route | Proxy = route.proxy or route
-    reader, writer = await asyncio.open_connection(
-        first.host,
-        first.port,
-        happy_eyeballs_delay=_HAPPY_EYEBALLS_S,
-    )
+    reader, writer = await _connection(await names.addresses(first.host), first.port)
     try:
         if first.tls:
             progress.append("tls")
@@ -90,6 +87,39 @@ async def _request(route: Route, progress: list[str]) -> int:
     finally:
         with contextlib.suppress(Exception):
             writer.transport.abort()
+
+
+async def _connection(addresses: list[str], port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """With the first of these that takes it; the next is tried beside the ones before. Raises the OSError of
+    the first."""
+    tries: list[asyncio.Task[tuple[asyncio.StreamReader, asyncio.StreamWriter]]] = []
+    pending: set[asyncio.Task[tuple[asyncio.StreamReader, asyncio.StreamWriter]]] = set()
+    left = list(addresses)
+    try:
+        while left or pending:
+            if left:
+                tries.append(asyncio.create_task(asyncio.open_connection(left.pop(0), port)))
+                pending.add(tries[-1])
+            done, pending = await asyncio.wait(
+                pending,
+                timeout=_HAPPY_EYEBALLS_S if left else None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for one in done:
+                if one.exception() is None:
+                    tries.remove(one)
+                    return one.result()
+        raise tries[0].exception() or OSError("no address")
+    finally:
+        for one in tries:
+            _discard(one)
+
+
+def _discard(one: "asyncio.Task[tuple[asyncio.StreamReader, asyncio.StreamWriter]]") -> None:
+    if not one.done():
+        one.cancel()
+    elif not one.cancelled() and one.exception() is None:
+        one.result()[1].transport.abort()
 
 
 async def _tunnel(route: Route, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

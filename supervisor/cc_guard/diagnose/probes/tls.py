@@ -12,6 +12,7 @@ from cc_guard.diagnose.quirks import is_public
 from cc_guard.incident.record import Finding
 
 _TIMEOUT_S = 1.6
+_OF_A_KNOWN_ISSUER = ("expired", "not_yet_valid", "wrong_host")
 # Who signs the certificates of public APIs, as the organization in the issuer's name. Others on a public host
 # are a company's or a virus scanner's inspection. (Mozilla's list of included authorities, the larger ones.)
 _PUBLIC = (
@@ -52,7 +53,7 @@ async def _tls(context: Context) -> list[Finding]:
         return [target.nobody("tls")]
     stores = await _stores(context)
     address, shakes = await _any(context, stores)
-    main = next(iter(shakes.values()))
+    main = _telling(shakes)
     by = [name for name, one in shakes.items() if one.error is None and name in stores]
     shown = next((one for one in shakes.values() if one.facts), None)
     certificate = certificates.told_by(shown.facts) if shown else Certificate()
@@ -102,6 +103,14 @@ async def _any(context: Context, stores: dict[str, Any]) -> tuple[str, dict[str,
         *(certificates.shake(route, address, stores[other], _TIMEOUT_S) for other in others)
     )
     return address, {name: main, **dict(zip(others, more, strict=True))}
+
+
+def _telling(shakes: dict[str, Shake]) -> Shake:
+    """The system's; or where no store is content, what one finds wrong that does know the issuer."""
+    found = list(shakes.values())
+    if any(one.error is None for one in found):
+        return found[0]
+    return next((one for one in found if one.error in _OF_A_KNOWN_ISSUER), found[0])
 
 
 def _has_certificate(one: Shake) -> bool:

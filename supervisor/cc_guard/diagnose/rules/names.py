@@ -98,6 +98,12 @@ def _no_names(case: Case, servers: Sequence[Finding], dead: Sequence[Finding]) -
         codes = {finding.evidence.get("rcode_v4") for finding in dead}
         if codes == {"NXDOMAIN"}:
             return None
+        if lost := _lost_family(case, dead):
+            why = (
+                f"This machine has lost its {lost} network: there is no way to its name server "
+                f"{_listed(dead)}, and so no address for {case.name}."
+            )
+            return Opinion("route.none", LIKELY, why, ("link.route", *both))
         none = "None of the name servers" if len(dead) > 1 else "The name server"
         why = (
             f"{none} {_listed(dead)} {_failing(codes, len(dead) > 1)}, so that there is no address for "
@@ -123,6 +129,18 @@ def _no_names(case: Case, servers: Sequence[Finding], dead: Sequence[Finding]) -
     why = f"This machine can't look up {case.name}{known}."
     sure = LIKELY if servers else POSSIBLE
     return Opinion("dns.resolver_down", sure, why, ("dns.system",), ("dns.servers",), steps="dns.local")
+
+
+def _lost_family(case: Case, dead: Sequence[Finding]) -> str:
+    """IPv4 or IPv6, where all of these are in the one to which there is no way out any more."""
+    if {finding.evidence.get("rcode_v4") for finding in dead} != {"UNREACHABLE"}:
+        return ""
+    servers = [str(finding.evidence.get("server")) for finding in dead]
+    if any(server.startswith("127.") or server == "::1" for server in servers):
+        return ""  # nobody listens there
+    families = {6 if ":" in server else 4 for server in servers}
+    gone = {one.evidence.get("family") for one in case.all("link.route") if one.evidence.get("error")}
+    return f"IPv{families.pop()}" if len(families) == 1 and families <= gone else ""
 
 
 def _listed(servers: Sequence[Finding]) -> str:
