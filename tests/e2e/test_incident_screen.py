@@ -143,6 +143,25 @@ def test_the_client_is_let_go(key: bytes, outage: Callable[..., Outage]) -> None
 
 
 @only_the_newest
+def test_a_hold_soon_after_another(outage: Callable[..., Outage]) -> None:
+    """The API comes and goes: the client is let go, fails at once, and is held again 0.3 s later."""
+    one = outage()
+    one.up()
+    one.window.pump(1.0)
+    one.api.set_fault("none")
+    one.window.see(lambda: not stopped(one.client), "still stopped", 10)
+    one.api.set_fault("reset")
+    began = time.monotonic()
+    one.until_held()
+    assert one.held_at - began < 1.0
+    one.window.see(lambda: _LEFT in one.window.output, "the first one stays", 3)
+    assert one.up() <= UP_S * _slowness()
+    one.mend()
+    one.leave()
+    one.window.nothing_remains()
+
+
+@only_the_newest
 def test_closed_it_leaves_the_client_waiting(outage: Callable[..., Outage]) -> None:
     one = outage()
     one.up()

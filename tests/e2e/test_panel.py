@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ SHOWN_S = 0.5
 """The issue: the incident appears in the panel this long after the hold."""
 COLUMNS, ROWS = 140, 40
 CALM = "Claude Code gets its answers"
+_GONE_S = 10.0
 OPTIONS = ("show-options -g", "show-options -gw", "show-options -s", "show-options", "show-options -w")
 
 
@@ -111,6 +113,20 @@ class Window:
                 if mine and module in words and "python" in words[0]:
                     return one
         return None
+
+    def processes(self) -> list[psutil.Process]:
+        """All that this session has started, whatever has become of their parents."""
+        found = []
+        for one in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                mine = one.environ().get("HOME") == self.env["HOME"] and one.status() != psutil.STATUS_ZOMBIE
+                if mine and not {"tmux", "sleep"}.intersection(" ".join(one.cmdline()).split()):
+                    found.append(one)
+        return found
+
+    def sockets(self) -> list[Path]:
+        folders = (Path(self.env[name]) for name in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME") if name in self.env)
+        return [path for folder in folders for path in folder.rglob("*") if path.is_socket()]
 
     def leave(self) -> None:
         """As users do: two Ctrl-C."""
@@ -263,3 +279,30 @@ def test_panel_and_guard_are_killed_at_any_time_and_the_session_lives(window: Op
     assert len(here.panes()) <= 2
     here.leave()
     here.until(lambda: here.panes() == [here.client], "a panel stays")
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 24))])
+def test_the_window_is_closed_at_any_moment_and_nothing_remains(window: Open, seed: int) -> None:
+    chance = random.Random(seed)
+    here = window(CC_GUARD_PANEL="auto", CC_GUARD_PANEL_WHEN="start")
+    here.shows(here.panel, CALM)
+    here.ready()
+    here.tmux("new-window", "-d", "sleep", "600")  # so that the server stays
+    here.fail()
+    if seed % 3:  # else before, at or soon after the hold
+        here.until(here.held, "the client is not held")
+        time.sleep(chance.uniform(0.0, 1.0))
+    if seed % 3 == 2:
+        here.api.set_fault("none")
+    time.sleep(chance.uniform(0.0, 2.0))
+    assert len(here.processes()) >= 5, "relay, shim, guard, panel, client"
+    assert here.sockets()
+    if seed % 2:
+        here.tmux("kill-window", "-t", here.client)
+    else:
+        psutil.Process(here.relay).send_signal(signal.SIGHUP)  # what a terminal says that only hangs up
+    end = time.monotonic() + _GONE_S
+    while (left := here.processes()) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not left, [(one.pid, one.status(), one.cmdline()) for one in left if one.is_running()]
+    assert not here.sockets()

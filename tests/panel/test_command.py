@@ -147,6 +147,15 @@ def test_a_pause_is_counted(env: dict[str, str], start: Callable[[str], Running]
 
 
 @needs_tmux
+def test_its_marks_are_drawn_where_the_locale_has_none(
+    env: dict[str, str], start: Callable[[str], Running]
+) -> None:
+    start("held")
+    with shown(env | {"PYTHONIOENCODING": "latin-1"}) as there:
+        assert "▌ PAUSED" in there.wait_for("PAUSED")
+
+
+@needs_tmux
 def test_where_several_run_one_is_picked(env: dict[str, str], start: Callable[[str], Running]) -> None:
     start("calm")
     start("held")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cc_guard.guard.incident_screen import _GOING_S, SHOWN_AFTER_S, IncidentScreen
+from cc_guard.guard.incident_screen import SHOWN_AFTER_S, IncidentScreen
 from cc_guard.incident import machine
 from cc_guard.screen.model import Screen
 
@@ -63,8 +63,8 @@ def test_begun_when_the_client_retries_and_shown_when_it_is_held() -> None:
     assert play.screen.shown
     play.screen.event(["screen", "over", "released"])
     assert not play.screen.shown
-    assert play.phase("going") == []
-    assert play.phase("fading") == []
+    assert play.phase("going") == ["begin"], "the next hold may come at once"
+    assert play.phase("fading") == ["end"]
 
 
 def test_let_go_when_there_was_no_hold() -> None:
@@ -79,19 +79,21 @@ def test_another_hold_in_the_same_incident() -> None:
     play.phase("watching")
     play.held()
     play.screen.event(["screen", "over", "released"])
-    assert play.phase("going") == []
-    play.now += _GOING_S
     assert play.phase("going") == ["begin"]
     assert play.phase("watching") == []
     assert play.held() == [SHOW]
 
 
-@pytest.mark.parametrize("reason", ["closed", "late", "refused"])
-def test_not_again_in_an_incident_in_which_it_was_of_no_use(reason: str) -> None:
+@pytest.mark.parametrize("reasons", [["closed"], ["late", "closed"], ["late", "late"], ["refused", "late"]])
+def test_not_again_in_an_incident_in_which_it_was_of_no_use(reasons: list[str]) -> None:
     play = Play()
     play.phase("watching")
     play.held()
-    play.screen.event(["screen", "over", reason])
+    for number, reason in enumerate(reasons):
+        if number:
+            play.now += SHOWN_AFTER_S
+            assert play.phase("held") == ["begin", ("show", 7, 0.0)], "one that was late gets another chance"
+        play.screen.event(["screen", "over", reason])
     assert play.phase("held") == []
     assert play.phase("watching") == []
     assert play.phase("down") == []

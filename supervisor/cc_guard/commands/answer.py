@@ -15,6 +15,15 @@ _WAIT_S = 2.0
 _LIMIT = 4 * 1024 * 1024
 _ANSWERS = ("yes", "no", "always", "never")
 
+_EPILOG = """\
+exit status: 0 answered or shown, 1 nothing to answer, 2 wrong usage
+
+examples:
+  cc-guard answer              what is asked, with the exact command
+  cc-guard answer yes
+  cc-guard answer --code       the code that `claude auth login` wants
+"""
+
 
 def main(argv: list[str]) -> int:
     """Exit status: 0 answered (or shown, without an answer), 1 nothing to answer, 2 wrong usage."""
@@ -70,8 +79,10 @@ def _code() -> str:
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="cc-guard answer",
-        description="Answer what a guarded session asks; without an answer, show it. "
-        "`always` and `never` hold until the session ends.",
+        description="Answer what a guarded session asks; without an answer, show it. `always` and `never`\n"
+        "hold until the session ends.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("answer", nargs="?", choices=_ANSWERS)
     parser.add_argument("--code", action="store_true", help="read the code of a sign-in from standard input")

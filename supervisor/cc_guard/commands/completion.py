@@ -29,7 +29,7 @@ To try it at once: source <(cc-guard completion bash)
 
 def main(argv: list[str]) -> int:
     """Exit status: 0 done, 2 wrong usage."""
-    if argv in (["--help"], ["-h"]):
+    if "--help" in argv or "-h" in argv:
         return written((USAGE, 0))
     if len(argv) != 1 or argv[0] not in _SCRIPTS:
         sys.stderr.write("cc-guard: which shell? cc-guard completion bash, zsh or fish\n")

@@ -45,8 +45,8 @@ def inside(name: str) -> int:
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="cc-guard demo",
-        description="Watch cc-guard at work, in about a minute: without network, account or Claude Code. A "
-        "script plays Claude Code and a small server on this machine the API; the rest is cc-guard as you "
+        description="Watch cc-guard at work, in about a minute: without network, account or Claude Code. A\n"
+        "script plays Claude Code and a small server on this machine the API; the rest is cc-guard as you\n"
         "would use it. It ends by itself, Ctrl-C ends it sooner, and nothing of it is left.",
         epilog=_listed(),
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import io
 import sys
 import termios
 from collections.abc import Sequence
@@ -9,6 +10,15 @@ from collections.abc import Sequence
 from cc_guard.commands.output import plain
 from cc_guard.panel import sessions
 from cc_guard.panel.sessions import Session
+
+_EPILOG = """\
+It closes by itself when the session ends; q closes it, ? shows all keys.
+
+examples:
+  cc-guard panel                       in any other window, also over ssh
+  cc-guard panel --session 3f2a        where several sessions run
+  tmux split-window -h -d -l 42 cc-guard panel
+"""
 
 
 def main(argv: list[str]) -> int:
@@ -33,9 +43,10 @@ def main(argv: list[str]) -> int:
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="cc-guard panel",
-        description="Show beside a guarded session what is wrong, why, what is done about it and what you can"
-        " do. Where several sessions run, you pick one.",
-        epilog="It closes by itself when the session ends; q closes it, ? shows all keys.",
+        description="Show beside a guarded session what is wrong, why, what is done about it and what\n"
+        "you can do. Where several sessions run, you pick one.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--session", metavar="ID", help="the session's id, its beginning, or the process id of its cc-guard"
@@ -58,6 +69,9 @@ def _run(found: Sequence[Session], colours: str) -> int:
     from cc_guard.panel import theme
     from cc_guard.panel.app import PanelApp
 
+    # Where Textual draws. Terminals speak UTF-8, whatever the variables of a locale say.
+    if isinstance(sys.__stderr__, io.TextIOWrapper):
+        sys.__stderr__.reconfigure(encoding="utf-8", errors="replace")
     chosen = {"dark": theme.DARK, "light": theme.LIGHT}.get(colours) or theme.suited()
     with contextlib.suppress(termios.error):
         termios.tcflush(0, termios.TCIFLUSH)  # keys that were meant for another pane

@@ -23,6 +23,15 @@ _WIDTH = 100
 _FROM = 24  # columns for where a value comes from; a longer name is broken
 _MATCH_AT_ALL = "nothing: it always matches"
 
+_EPILOG = """\
+exit status: 0 done, 1 no such profile or a mistake in the checked file, 2 wrong usage
+
+examples:
+  cc-guard profiles which              the one for this machine, and why
+  cc-guard profiles show linux         what it allows, and from where each value comes
+  cc-guard profiles check mine.toml
+"""
+
 
 class _Stop(Exception):
     """A sentence for stderr, and the exit status."""
@@ -56,8 +65,10 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="cc-guard profiles",
         usage="%(prog)s [list | show NAME | which | check FILE] [--profile NAME] [--json]",
-        description="What cc-guard may do on which machine. Your own files are in"
-        " ~/.config/cc-guard/profiles; docs/profiles.md says how to write one.",
+        description="What cc-guard may do on which machine. Your own files are in\n"
+        "~/.config/cc-guard/profiles; docs/profiles.md says how to write one.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "what", nargs="*", metavar="list | show NAME | which | check FILE", help="default: list"

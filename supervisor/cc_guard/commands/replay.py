@@ -16,6 +16,15 @@ from cc_guard.screen.model import Screen
 
 _SUFFIXES = (".cast", ".cast.gz")
 
+_EPILOG = """\
+exit status: 0 done, 1 a labelled recording was not read right, 2 wrong usage or not a recording
+
+examples:
+  cc-guard --record outage.cast claude     makes one
+  cc-guard replay outage.cast
+  cc-guard replay --json outage.cast | jq .kind
+"""
+
 
 def main(argv: list[str]) -> int:
     """Exit status: 0 done, 1 a labelled recording was not read right, 2 wrong usage or not a recording."""
@@ -41,8 +50,10 @@ def main(argv: list[str]) -> int:
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="cc-guard replay",
-        description="Detection over an asciicast v2 recording: one symptom a line. With several recordings,"
-        " or a folder of them, a table of how often detection is right where they are labelled.",
+        description="Detection over an asciicast v2 recording: one symptom a line. With several recordings,\n"
+        "or a folder of them, a table of how often detection is right where they are labelled.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("path", nargs="+", metavar="FILE.cast", help="a recording (also .gz), or a folder")
     parser.add_argument("--json", action="store_true", help="one JSON document a line")

@@ -16,7 +16,10 @@ def main(argv: list[str]) -> int:
     """Exit status: 0 nothing is left, 1 something could not be taken back, 2 wrong usage, 130 Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="cc-guard restore",
-        description="Take back what cc-guard sessions that are gone have changed on this machine.",
+        description="Take back what cc-guard sessions that are gone have changed on this machine. What a\n"
+        "running session has changed stays.",
+        epilog="examples:\n  cc-guard restore\n  cc-guard restore --json | jq\n",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="one JSON document")
     try:

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
 from typing import Any
 
 from cc_guard import paths
@@ -101,35 +102,42 @@ class Keeper:
         }
 
     async def _watch(self) -> None:
-        """What the guard asks, as any panel sees it. A guard that is started anew has a new socket."""
+        """What the guard asks. Whoever stays at its socket is taken for a panel, and none opens by itself."""
         while True:
             with contextlib.suppress(OSError, ValueError):
-                path = path_of(paths.socket_dir(), self._session)
-                reader, writer = await asyncio.open_unix_connection(path, limit=_LINE_LIMIT)
-                try:
-                    while line := await reader.readline():
-                        message = json.loads(line)
-                        if message.get("type") == "state":
-                            self._seen(message.get("question"), writer)
-                finally:
-                    writer.close()
+                async with self._guard() as (reader, _):
+                    self._seen(json.loads(await reader.readline()).get("question"))
             await asyncio.sleep(_POLL_S)
 
-    def _seen(self, question: dict[str, Any] | None, writer: asyncio.StreamWriter) -> None:
+    @contextlib.asynccontextmanager
+    async def _guard(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """One that is started anew has a new socket."""
+        path = path_of(paths.socket_dir(), self._session)
+        reader, writer = await asyncio.open_unix_connection(path, limit=_LINE_LIMIT)
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+
+    def _seen(self, question: dict[str, Any] | None) -> None:
         before = self._asked
         self._asked = question
         if question is None:
             if before is not None and not self._answered:
                 self._answered = "You were asked, and answered."
         elif before is None or before["id"] != question["id"]:
-            self._start(self._answer(str(question["id"]), writer))
+            self._start(self._answer(str(question["id"])))
 
-    async def _answer(self, id_: str, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, id_: str) -> None:
         await asyncio.sleep(ANSWER_S)
         if self._asked is not None and self._asked["id"] == id_:
             self._answered = f"You were asked; after {ANSWER_S:.0f} s the demo said yes for you."
             message = {"v": 1, "type": "answer", "question": id_, "answer": "yes"}
-            writer.write(json.dumps(message).encode() + b"\n")
+            with contextlib.suppress(OSError):
+                async with self._guard() as (reader, writer):
+                    writer.write(json.dumps(message).encode() + b"\n")
+                    await writer.drain()
+                    await reader.readline()
 
 
 def main() -> None:

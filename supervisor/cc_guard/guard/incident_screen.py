@@ -22,8 +22,9 @@ FEWEST_ROWS, FEWEST_COLUMNS = 12, 60
 SHOWN_AFTER_S = 0.3
 """Since the hold began. A shorter one is not worth a screen, and 0.3 s are left to take the terminal
 within the 0.6 s that are promised."""
-_GOING_S = 1.0
-"""A client that goes on shows it in 0.3 s; after that long, be ready for another hold."""
+_HOLD_MAY_COME = ("watching", "holding", "held", "going")
+_TRIES = 2
+"""In one incident. A program that was not ready in time may only have had a busy machine."""
 
 
 class IncidentScreen:
@@ -45,18 +46,15 @@ class IncidentScreen:
         """Whoever is connected may be this screen, and no panel."""
         self._held_at: float | None = None
         self._unwanted = False  # closed by the user, or of no use in this incident
-        self._going_since: float | None = None
+        self._failures = 0
 
     def follow(self, state: "State") -> None:
         """At every step of the machine, and at every tick."""
-        if state.phase in ("idle", "fading", "muted", "down"):
-            self._unwanted = self._unwanted and state.phase == "down"
+        if state.phase in ("idle", "fading", "muted"):
+            self._unwanted, self._failures = False, 0
+        if state.phase not in _HOLD_MAY_COME:
             self._leave()
             return
-        if state.phase == "going":
-            self._going_since = self._going_since or self._clock()
-        else:
-            self._going_since = None
         if state.phase != "held":
             self._held_at = None
         if self._may_come(state):
@@ -75,15 +73,15 @@ class IncidentScreen:
                 self.shown = True
             case ["screen", "over", reason]:
                 self._ready = self._asked = self.shown = False
-                self._unwanted = self._unwanted or reason != "released"
+                if reason in ("late", "refused"):
+                    self._failures += 1
+                    print(f"no incident screen: {reason}", file=sys.stderr)  # which is the guard's log
+                self._unwanted = self._unwanted or reason == "closed" or self._failures >= _TRIES
 
     def _may_come(self, state: "State") -> bool:
         if not self._enabled or self._unwanted or self._ready or not state.policy.hold:
             return False
-        if self._watched() or not self._fits():
-            return False
-        since = self._going_since
-        return since is None or self._clock() - since >= _GOING_S
+        return not self._watched() and self._fits()
 
     def _fits(self) -> bool:
         screen = self._frames.screen
@@ -94,7 +92,8 @@ class IncidentScreen:
 
     def _prepare(self) -> None:
         """Importing takes the program longer than the terminal may wait for it, so it is begun when a client
-        retries, before anybody knows whether there will be a hold."""
+        retries, before anybody knows whether there will be a hold; and anew at once when a hold has ended,
+        because the next one may come 0.3 s later, where the API does not stay."""
         self._ready = True
         socket = path_of(paths.socket_dir(), os.getppid())
         # -P: the current folder is the user's project, and none of its modules may be imported.
@@ -117,4 +116,4 @@ class IncidentScreen:
         if self._ready:
             self._ready = self._asked = False
             self._port.screen([])
-        self._held_at = self._going_since = None
+        self._held_at = None

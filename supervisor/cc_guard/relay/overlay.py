@@ -27,7 +27,7 @@ from cc_guard.relay.terminal import set_winsize
 SHOW_HEAD = struct.Struct("!QdHHI")  # offset, seconds until it may be shown, lengths of enter, leave, paint
 MARK = b"\x1b_cc-guard draws\x1b\\"  # an application's private string (ECMA-48, 8.3.2)
 PICTURE_LIMIT = 60 * 1024  # what an empty pipe takes at once
-_LATE_S = 3.0  # a start takes 0.5 s, on a busy machine 1.5 s
+_LATE_S = 8.0  # a start takes 0.5 s, with three times more work than processors up to 4 s
 _NO_KEY_S = 1.0  # a screen that takes the keys must not come up under somebody's fingers
 _UNREAD_S = 0.6  # and what is typed before anybody can have read it was for the client
 _AT_REST_S = 0.05  # after this long the program is not in the middle of a sequence

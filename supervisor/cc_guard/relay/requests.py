@@ -75,7 +75,8 @@ class Requests:
         relay = self._relay
         ours = relay.hold.active or relay.typist.busy or relay.gate.shut
         free = not ours and relay.client_in_foreground()
-        free = free and relay.status is None and relay.ends_at(offset)
+        ending = relay.status is not None or relay.kill_at > 0
+        free = free and not ending and relay.ends_at(offset)
         if free and relay.hold.start(relay.client, release_key):
             relay.tell(b"held %d" % offset)
         else:
