@@ -152,6 +152,17 @@ def test_a_cause_below_the_row_is_read_and_proves_it(theme: str) -> None:
     assert [symptom.text for symptom in shown.told] == [f"{OLD} ⎿ {CAUSE}"]
 
 
+def test_no_answer_at_all() -> None:
+    """Its attempt is under way already, so nothing is known of a wait; the last one is told without numbers."""
+    shown = Shown()
+    row = "{{E}}✻ No response from the API after 3m{{G}} · retrying{}{{P}}"
+    shown.show(working_2_1("❯ x", spinner=row.format(", waiting up to 10m · attempt 2/10")))
+    (told,) = shown.told
+    assert (told.kind, told.attempt, told.max_attempts, told.retry_in_s) == ("stall", 2, 10, None)
+    shown.show(working_2_1("❯ x", spinner=row.format(" once, waiting up to 1m 30s")))
+    assert {(one.phase, one.kind) for one in shown.told[1:]} == {("waiting", "stall"), ("cleared", "stall")}
+
+
 def test_long_waits() -> None:
     shown = Shown()
     for words, seconds in (("5m (7pm)", 300.0), ("2m 31s", 151.0), ("1h", 3600.0)):

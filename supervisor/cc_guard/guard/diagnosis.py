@@ -35,6 +35,9 @@ class Diagnosis:
     looked_at: tuple[Finding, ...] = ()
 
 
+NONE = Diagnosis("unknown", 0.0, "The cause is not known: the doctor gave no answer.", ())
+
+
 async def ask(symptom: Symptom, settings: Sequence[str]) -> Diagnosis | None:
     """None when nothing was found out. Never raises but for cancellation, which ends the process."""
     argv = [sys.executable, "-P", "-m", "cc_guard.diagnose", "--symptom", json.dumps(symptom.to_json())]

@@ -260,9 +260,7 @@ class GuardSession:
         self._diagnosis = self._loop.create_task(self._diagnose(symptom, started))
 
     async def _diagnose(self, symptom: Symptom, started: float) -> None:
-        found = await diagnosis.ask(symptom, self._arguments.settings)
-        if found is None:
-            return
+        found = await diagnosis.ask(symptom, self._arguments.settings) or diagnosis.NONE
         report = self._state.report
         if report is not None and report.started == started:
             self._aid.front.why(found)
