@@ -11,6 +11,7 @@ from cc_guard.guard import headline, prober, status, way
 from cc_guard.guard.prober import Prober
 from cc_guard.guard.way import PathSeen, Why
 from cc_guard.incident import machine as m
+from cc_guard.incident import why
 from cc_guard.incident.record import Cause, Finding, Kind, Symptom
 from cc_guard.incident.state import Care, Question
 from cc_guard.probe.path import PathResult
@@ -84,7 +85,7 @@ def test_a_path_that_comes_and_goes_is_not_diagnosed_for_ever() -> None:
             seen(run, "server_error", "503", 503, attempt, after=10)
             run.tick(0.6)
             diagnosed(run, "server.error", 0.7)
-    assert asked(run) <= len(m.DIAGNOSE_AFTER_S) + m.MOST_ASKED_AGAIN
+    assert asked(run) <= len(why.DIAGNOSE_AFTER_S) + why.MOST_ASKED_AGAIN
 
 
 def test_a_cause_that_explains_the_answers_stands() -> None:

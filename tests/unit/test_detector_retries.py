@@ -153,7 +153,7 @@ def test_a_cause_below_the_row_is_read_and_proves_it(theme: str) -> None:
 
 
 def test_no_answer_at_all() -> None:
-    """Its attempt is under way already, so nothing is known of a wait; the last one is told without numbers."""
+    """Its attempt is under way, so nothing is known of a wait; the last one is told without numbers."""
     shown = Shown()
     row = "{{E}}✻ No response from the API after 3m{{G}} · retrying{}{{P}}"
     shown.show(working_2_1("❯ x", spinner=row.format(", waiting up to 10m · attempt 2/10")))

@@ -21,7 +21,7 @@ with a sign that the client has gone on after all, it ends.
 
 from dataclasses import replace
 
-from cc_guard.incident import recovery
+from cc_guard.incident import recovery, why
 from cc_guard.incident.events import (
     Answered,
     Ask,
@@ -58,7 +58,7 @@ from cc_guard.incident.events import (
     Undo,
 )
 from cc_guard.incident.moment import Moment
-from cc_guard.incident.record import Cause, Finding, Kind, Outcome, Symptom
+from cc_guard.incident.record import Finding, Outcome, Symptom
 from cc_guard.incident.state import (
     FINDINGS_KEPT,
     PATH_MEMORY_S,
@@ -73,7 +73,6 @@ from cc_guard.incident.state import (
 )
 
 __all__ = [
-    "DIAGNOSE_AFTER_S",
     "FADING_S",
     "FINDINGS_KEPT",
     "HELD_KINDS",
@@ -135,21 +134,6 @@ TRIAL_S = 300.0
 # ended it), and probing on would serve nobody.
 LOST_S = 900.0
 FADING_S = 3.0
-# A blip is over before its cause would be known; what lasts may have changed by the second time.
-DIAGNOSE_AFTER_S = (0.5, 60.0)
-# When the trouble changes its kind, the cause of before is none any more. No more often than a diagnosis
-# takes, and not for ever on a path that comes and goes.
-ASK_AGAIN_S = 6.0
-MOST_ASKED_AGAIN = 3
-_NOBODY_ANSWERS = ("route", "dns", "ipv6", "tcp", "ports", "conntrack")
-_BAD_ANSWERS = ("server", "rate")
-# The client's first rows say only that a request failed; the answer that it got is known by its cause.
-_KIND_OF: dict[Cause, Kind] = {
-    "server.error": "server_error",
-    "server.overloaded": "overloaded",
-    "rate.limited": "rate_limit",
-}
-_ON_THE_WAY = ("connection", "timeout", "tls", "proxy")
 SYMPTOMS_KEPT = 60
 # The rest is an answer of the API, or of what stands in for it: a pause would race the client's own waits.
 HELD_KINDS = ("connection", "timeout", "stall", "tls", "proxy", "server_error")
@@ -177,7 +161,7 @@ def step(state: State, event: Event, now: float) -> tuple[State, list[Effect]]:
         case Exited():
             return _end(state, "failed" if state.phase == "down" else "abandoned", now)
         case Diagnosed():
-            return _diagnosed(state, event)
+            return why.diagnosed(state, event)
         case Noticed(finding):
             return _noticed(state, finding)
         case Interrupted(source):
@@ -197,7 +181,7 @@ def step(state: State, event: Event, now: float) -> tuple[State, list[Effect]]:
         case Retry():
             return _retry(state, now)
         case Tick(at_rest, moment):
-            return _care(*_ask_why(*_tick(state, at_rest, now), now), moment, now)
+            return _care(*why.ask_why(*_tick(state, at_rest, now), now), moment, now)
 
 
 def _retry(state: State, now: float) -> tuple[State, list[Effect]]:
@@ -387,19 +371,6 @@ def _hold_ended(state: State, reason: str, by_user: bool, now: float) -> tuple[S
     return _decide(replace(state, phase=phase, alive=now), [_record(state)], now)
 
 
-def _diagnosed(state: State, event: Diagnosed) -> tuple[State, list[Effect]]:
-    report = state.report
-    if report is None:
-        return state, []
-    outdated = _contradicts(state.symptom, report.cause) and event.cause != "unknown"
-    if outdated or event.confidence >= (report.confidence or 0.0):
-        kind = report.kind if report.code is not None else _KIND_OF.get(event.cause, report.kind)
-        report = replace(report, cause=event.cause, confidence=event.confidence, kind=kind)
-    care = replace(state.care, diagnosing=None)
-    state = replace(state, report=with_finding(report, *event.findings), care=care)
-    return state, [_record(state), Notify(event.summary)]
-
-
 def _noticed(state: State, finding: Finding) -> tuple[State, list[Effect]]:
     if state.report is None:
         return state, [Notify(finding.summary)]
@@ -437,32 +408,6 @@ def _tick(state: State, at_rest: bool, now: float) -> tuple[State, list[Effect]]
     if state.phase == "fading" and state.cleared is not None and now - state.cleared >= FADING_S:
         return replace(state, phase="idle", cleared=None, symptom=None), []
     return _decide(state, [], now)
-
-
-def _ask_why(state: State, effects: list[Effect], now: float) -> tuple[State, list[Effect]]:
-    report, symptom = state.report, state.symptom
-    if report is None or symptom is None or state.cleared is not None:
-        return state, effects
-    again = _contradicts(symptom, report.cause) and now - state.asked_at >= ASK_AGAIN_S
-    if again and state.asked_again < MOST_ASKED_AGAIN and state.care.diagnosing is None:
-        state = replace(state, asked_again=state.asked_again + 1)
-    elif state.asked >= len(DIAGNOSE_AFTER_S) or now - report.started < DIAGNOSE_AFTER_S[state.asked]:
-        return state, effects
-    else:
-        state = replace(state, asked=state.asked + 1)
-    state = replace(state, asked_at=now, care=replace(state.care, diagnosing=now))
-    return state, [*effects, Diagnose(symptom, report.started)]
-
-
-def _contradicts(symptom: Symptom | None, cause: Cause | None) -> bool:
-    """The trouble is not what it was any more: somebody answers where nobody was to be reached, or nobody
-    where the answers were bad."""
-    if symptom is None or cause is None:
-        return False
-    area = cause.partition(".")[0]
-    if symptom.http_status is not None:
-        return area in _NOBODY_ANSWERS
-    return symptom.code is not None and symptom.kind in _ON_THE_WAY and area in _BAD_ANSWERS
 
 
 def _configured(state: State, event: Configured) -> State:
@@ -590,7 +535,7 @@ def _note(state: State, symptom: Symptom, source: str) -> tuple[State, bool]:
         return replace(state, report=report), False
     symptoms = report.symptoms if len(report.symptoms) >= SYMPTOMS_KEPT else (*report.symptoms, symptom)
     specific = symptom.code or symptom.http_status
-    unknown = report.code is None and report.cause not in _KIND_OF
+    unknown = report.code is None and report.cause not in why.KIND_OF
     report = replace(
         report,
         symptoms=symptoms,
