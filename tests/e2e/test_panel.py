@@ -282,7 +282,7 @@ def test_panel_and_guard_are_killed_at_any_time_and_the_session_lives(window: Op
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 24))])
-def test_the_window_is_closed_at_any_moment_and_nothing_remains(window: Open, seed: int) -> None:
+def test_a_closed_window_leaves_nothing(window: Open, seed: int) -> None:
     chance = random.Random(seed)
     here = window(CC_GUARD_PANEL="auto", CC_GUARD_PANEL_WHEN="start")
     here.shows(here.panel, CALM)
