@@ -1,15 +1,18 @@
 """The panel beside the real client, in tmux: it opens by itself, is no trouble, and goes with the session."""
 
 import contextlib
+import os
 import random
 import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import psutil
 import pytest
 
+from cc_guard import paths
 from cc_guard.panel.words import OUTCOMES
 from tests.conftest import unavailable
 from tests.netns.namespaces import SetupError, missing
@@ -125,8 +128,13 @@ class Window:
         return found
 
     def sockets(self) -> list[Path]:
-        folders = (Path(self.env[name]) for name in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME") if name in self.env)
-        return [path for folder in folders for path in folder.rglob("*") if path.is_socket()]
+        """Of the guard, wherever there was room for its path."""
+        with patch.dict(os.environ, self.env, clear=True):
+            folders = [Path(paths.runtime_dir()), Path(paths.socket_dir())]
+        found = {path for folder in folders for path in folder.glob("*") if path.is_socket()}
+        if not found and folders[0] != folders[1]:
+            folders[1].rmdir()  # which looking for it has made
+        return list(found)
 
     def leave(self) -> None:
         """As users do: two Ctrl-C."""

@@ -16,6 +16,7 @@ _WORDS = (
     ("RETRYING", "warn", "a request failed, Claude Code tries again by itself"),
     ("PAUSED", "bad", "the API is gone; Claude Code waits and loses no retries"),
     ("GOING ON", "busy", "the API is back, and Claude Code has been let go on"),
+    ("NO ANSWER", "bad", "Claude Code waits and notices nothing; the API is gone"),
     ("GAVE UP", "bad", "Claude Code stopped trying; cc-guard tells it to go on"),
     ("WAITING", "busy", "the API is back; cc-guard tells it to go on when it can"),
     ("ASKS YOU", "ask", "something can be done, if you say yes"),
