@@ -16,7 +16,7 @@ pytestmark = pytest.mark.client
     ("version", "seconds", "tls", "bare_terminal"),
     [
         ("1.0.120", 30, False, False),
-        ("2.0.60", 30, False, False),
+        pytest.param("2.0.60", 30, False, False, marks=pytest.mark.long),
         ("2.1.330", 30, False, False),
         pytest.param("1.0.120", 12, True, True, marks=pytest.mark.long),
         pytest.param("2.0.60", 12, True, True, marks=pytest.mark.long),
