@@ -231,7 +231,7 @@ def test_a_question_is_unlike_those_of_the_guard_before() -> None:
 # Undone
 
 
-def test_what_was_done_for_the_incident_is_undone_at_its_end() -> None:
+def with_a_suspended_machine() -> Run:
     run = Run()
     run.retrying(1)
     run.probe(False)
@@ -240,17 +240,15 @@ def test_what_was_done_for_the_incident_is_undone_at_its_end() -> None:
     assert question is not None
     run.do(m.Answered(question.id, "yes"))
     run.do(m.Ran("tart.suspend", "ok"))
+    return run
+
+
+def test_what_was_done_for_the_incident_is_undone_at_its_end() -> None:
+    run = with_a_suspended_machine()
     assert m.Undo() in run.do(m.Progressed("transcript"), after=1)
 
 
 def test_what_was_done_is_undone_though_nothing_is_allowed_any_more() -> None:
-    run = Run()
-    run.retrying(1)
-    run.probe(False)
-    run.diagnosed("vm.interference")
-    question = next(e.question for e in run.tick() if isinstance(e, m.Ask))
-    assert question is not None
-    run.do(m.Answered(question.id, "yes"))
-    run.do(m.Ran("tart.suspend", "ok"))
+    run = with_a_suspended_machine()
     run.do(HANDS_OFF)
     assert m.Undo() in run.do(m.Progressed("transcript"), after=1)

@@ -81,7 +81,7 @@ class Prober:
     def _over(self, probe: "asyncio.Task[None]") -> None:
         self._probes.discard(probe)
         error = None if probe.cancelled() else probe.exception()
-        if isinstance(error, Exception):  # any other, as a signal's, has ended the loop already
+        if isinstance(error, Exception):
             probe.get_loop().call_exception_handler({"message": "after a probe", "exception": error})
 
     async def _probe(self, route: Route, number: int) -> None:
